@@ -3,10 +3,20 @@ package nostrbot
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
-// Errors of [Store.Commit].
+const (
+	// SessionTTL is how long a conversation's state outlives its last write.
+	SessionTTL = 7 * 24 * time.Hour
+	// DoneTTL is how long ids of done messages are remembered, and sent and
+	// given-up parcels at least kept. A bot refuses events older than 14
+	// days, so that an id outlives whatever could bring it back.
+	DoneTTL = 16 * 24 * time.Hour
+)
+
+// Errors of a [Store], to be tested with [errors.Is].
 var (
 	// ErrConflict says that the conversation moved on since it was loaded:
 	// nothing was written. Load again and decide anew.
@@ -14,6 +24,8 @@ var (
 	// ErrDone says that one of the batch's ids was committed before: nothing
 	// was written. The message was handled; drop this run.
 	ErrDone = errors.New("message is already done")
+	// ErrStoreClosed says that the store was used after it was closed.
+	ErrStoreClosed = errors.New("store is closed")
 )
 
 // AnyRev in [Batch].Rev leaves the conversation's state and revision as they
@@ -27,14 +39,29 @@ const AnyRev int64 = -1
 //
 // Implementations are safe for concurrent use, also by several bots on one
 // store: the revision fences off whoever was late.
+//
+// A Store has no clock of its own: what is old is measured against the time
+// that the caller passes. An age of exactly [SessionTTL] or [DoneTTL] is too
+// old. What is too old is removed during later commits of any customer, a few
+// rows at a time.
+//
+// No byte slice is shared with the caller, in either direction. Empty slices
+// come back nil. Times come back in UTC, whole to the millisecond at least.
+// Ids may hold any bytes. When a ctx is over before the call, nothing is read
+// or written and the error wraps ctx.Err().
 type Store interface {
-	// Load reads a customer's conversation. One that is not there, or was
-	// not written for 7 days, is the zero Conversation: no state, Rev as it
-	// was (0 when there never was one). Done tells which of ids were
-	// committed in the last 16 days.
-	Load(ctx context.Context, customer PubKey, ids ...string) (Conversation, error)
-	// Commit writes the batch or nothing. It is durable when it returns nil.
-	// ErrDone goes before ErrConflict.
+	// Load reads a customer's conversation as it is at now. One that is not
+	// there, or whose state was not written for SessionTTL, has no state; its
+	// Rev is what it was (0 when there never was one), so that a revision is
+	// never used twice. Done tells which of ids were committed in the last
+	// DoneTTL; it is read no earlier than Rev, so that it misses no message
+	// that State knows of.
+	Load(ctx context.Context, customer PubKey, now time.Time, ids ...string) (Conversation, error)
+	// Commit writes the batch or nothing. It is durable when it returns nil,
+	// as far as the Store is durable at all. ErrDone goes before ErrConflict.
+	// After any other error, ctx's included, the batch was written whole or
+	// not at all; the same batch may be tried again, and ErrDone then says
+	// that the first try went through.
 	Commit(ctx context.Context, b Batch) error
 	Outbox
 }
@@ -43,16 +70,18 @@ type Store interface {
 // customer keep the order of their commits.
 type Outbox interface {
 	// Pending returns customers that have parcels neither sent nor given up,
-	// in the order of the keys, at most limit of them, beginning after the
-	// given key; the zero key begins at the start.
+	// in the order of the keys' bytes, at most limit of them, beginning after
+	// the given key; the zero key begins at the start. A limit below one is
+	// an error, here and in Parcels.
 	Pending(ctx context.Context, after PubKey, limit int) ([]PubKey, error)
 	// Parcels returns the customer's parcels that are neither sent nor given
 	// up, oldest first, at most limit of them.
 	Parcels(ctx context.Context, customer PubKey, limit int) ([]Parcel, error)
-	// Update stores a parcel's Event, State, Attempts, DueAt and Receipts.
-	// A parcel that is not there, or is no longer pending, is left alone, and
-	// that is no error: somebody else was faster. Sent and given-up parcels
-	// are kept 16 days.
+	// Update stores a parcel's Event, State, Attempts, DueAt and Receipts; To
+	// and ID say which, the other fields are not looked at. A parcel that is
+	// not there, or is no longer pending, is left alone, and that is no
+	// error: somebody else was faster. Sent and given-up parcels are kept
+	// for DoneTTL after the commit that brought them, pending ones for ever.
 	Update(ctx context.Context, p Parcel) error
 	// Parcel looks one up by its id, whatever its state; ok is false when it
 	// is not there (any more).
@@ -61,27 +90,64 @@ type Outbox interface {
 
 // Conversation is what is kept about a customer between two messages.
 type Conversation struct {
-	// Rev grows with each Commit that changes State; 0 is "never written".
+	// Rev grows by one with each Commit that writes State; 0 is "never
+	// written".
 	Rev int64
 	// State is the bot's, JSON; nil when there is none.
 	State []byte
-	// Done are those of the ids asked for that were handled before.
+	// Done are those of the ids asked for that were handled before, in the
+	// order asked.
 	Done []string
 }
 
 // Batch is one commit.
 type Batch struct {
+	// Customer is whom the batch is about; the zero key is refused.
 	Customer PubKey
 	// Rev is the revision that State was made from, or AnyRev.
 	Rev int64
-	// State replaces the conversation's; ignored with AnyRev.
+	// State replaces the conversation's, nil clears it; ignored with AnyRev.
 	State []byte
 	// Done are the ids of the messages that this batch answers.
 	Done []string
-	// Parcels are the sealed replies, in order.
+	// Parcels are the sealed replies, in order. Commit sets their State to
+	// pending and their CreatedAt to Now. A parcel whose ID the outbox has
+	// already is skipped and the older one stays as it is: for the customer's
+	// client the two are one message.
 	Parcels []Parcel
-	// Now is the time of the commit: a Store has no clock of its own.
+	// Now is the time of the commit.
 	Now time.Time
+}
+
+// Validate tells what is wrong with a batch that no Store can take. Every
+// Store calls it first.
+func (b Batch) Validate() error {
+	switch {
+	case b.Customer.IsZero():
+		return errors.New("batch has no customer")
+	case b.Rev < AnyRev:
+		return fmt.Errorf("batch has revision %d: use the one from Load, or AnyRev", b.Rev)
+	case b.Now.IsZero():
+		return errors.New("batch has no time: set Now")
+	}
+	for _, id := range b.Done {
+		if id == "" {
+			return errors.New("batch has a done id that is empty")
+		}
+	}
+	for i, p := range b.Parcels {
+		if p.To != b.Customer {
+			return fmt.Errorf("parcel %d is not to the batch's customer", i)
+		}
+		if p.State != "" && p.State != ParcelPending {
+			return fmt.Errorf("parcel %d is new and cannot be %q", i, p.State)
+		}
+		p.State = ParcelPending
+		if err := p.Validate(); err != nil {
+			return fmt.Errorf("parcel %d: %w", i, err)
+		}
+	}
+	return nil
 }
 
 // ParcelState says where a parcel stands.
@@ -110,9 +176,10 @@ type Parcel struct {
 	// which a new wrap can be made; nil where there is none to be made.
 	Event, Rumor []byte
 	// Relays are where the customer's own message came from: the hint of
-	// last resort for where to publish.
+	// last resort for where to publish. URLs, valid UTF-8.
 	Relays []string
-	State  ParcelState
+	// State is where it stands.
+	State ParcelState
 	// Attempts counts rounds of publishing; DueAt is when the next may be.
 	Attempts int
 	DueAt    time.Time
@@ -120,6 +187,24 @@ type Parcel struct {
 	Receipts []Receipt
 	// CreatedAt is the time of the commit.
 	CreatedAt time.Time
+}
+
+// Validate tells what is wrong with a parcel that no [Outbox] can take.
+// Every Outbox calls it first.
+func (p Parcel) Validate() error {
+	switch {
+	case p.To.IsZero():
+		return errors.New("parcel is to nobody")
+	case p.ID == "":
+		return errors.New("parcel has no id")
+	case p.Attempts < 0:
+		return fmt.Errorf("parcel has %d attempts", p.Attempts)
+	}
+	switch p.State {
+	case ParcelPending, ParcelSent, ParcelGivenUp:
+		return nil
+	}
+	return fmt.Errorf("parcel has the unknown state %q", p.State)
 }
 
 // Receipt is one relay's acceptance of a parcel.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -54,6 +55,24 @@ type Charge struct {
 	// Expiry is the invoice's life; zero means the provider's default.
 	Expiry time.Duration
 }
+
+const maxKey = 64
+
+// Validate tells whether any provider could serve c; the error wraps
+// [ErrInvalid] and says what to mend.
+func (c Charge) Validate() error {
+	switch {
+	case c.Key == "" || len(c.Key) > maxKey || strings.Trim(c.Key, keyAlphabet) != "":
+		return fmt.Errorf("%w: key: want 1 to %d of [A-Za-z0-9_.-], got %d bytes", ErrInvalid, maxKey, len(c.Key))
+	case c.Amount <= 0:
+		return fmt.Errorf("%w: amount: want more than nothing, got %v", ErrInvalid, c.Amount)
+	case c.Expiry < 0:
+		return fmt.Errorf("%w: expiry: want zero for the default or more, got %v", ErrInvalid, c.Expiry)
+	}
+	return nil
+}
+
+const keyAlphabet = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 // Status is what is known of an invoice.
 type Status string

@@ -1,6 +1,11 @@
 package payments
 
-import "context"
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+)
 
 // PayState is what is known of an outgoing payment.
 type PayState string
@@ -24,8 +29,8 @@ const (
 type PayRequest struct {
 	// Bolt11 is the invoice. Required; it must carry an amount.
 	Bolt11 string
-	// Amount is what the caller believes it costs; a mismatch is refused
-	// before anything moves.
+	// Amount is what the caller believes it costs; a mismatch is
+	// [ErrInvalid], before anything moves. Required, positive.
 	Amount Msat
 	// MaxFee bounds the routing fee; zero means no fee at all.
 	MaxFee Msat
@@ -41,20 +46,30 @@ type Payment struct {
 	Preimage Preimage
 }
 
-// Preimage is the secret whose sha256 is the payment hash. It prints as
-// "REDACTED"; a provider shows it to callers only after the payment settled.
+// Preimage is the secret whose sha256 is the payment hash. It redacts itself in
+// fmt, JSON and slog. Two ways past that are fmt's: an unexported field, whose
+// methods it cannot call, and %p, which go vet refuses. A provider shows it to
+// callers only after the payment settled. To keep one as a proof of payment,
+// convert it: [32]byte(p).
 type Preimage [32]byte
 
+const redacted = "REDACTED"
+
+// Hash is the payment hash that the preimage proves.
+func (p Preimage) Hash() Hash { return sha256.Sum256(p[:]) }
+
 // String hides the preimage.
-func (Preimage) String() string { return "REDACTED" }
+func (Preimage) String() string { return redacted }
 
-// GoString hides the preimage.
-func (Preimage) GoString() string { return "payments.Preimage(REDACTED)" }
+// Format hides the preimage from all verbs, also %d and %#v, which would go
+// past String.
+func (Preimage) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// MarshalText hides the preimage from logs and JSON.
-func (Preimage) MarshalText() ([]byte, error) { return []byte("REDACTED"), nil }
+// MarshalText hides the preimage from slog and JSON. There is no way back.
+func (Preimage) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// Payer is a wallet that can pay.
+// Payer is a wallet that can pay. Implementations are safe for concurrent use,
+// honour ctx, and return *[Error].
 type Payer interface {
 	// Pay pays the invoice, at most once per payment hash: paying a hash that
 	// was paid or is being paid returns that payment. An error whose outcome

@@ -41,9 +41,10 @@ type Message struct {
 	ReplyTo string
 }
 
-// Draft is a DM to be sealed.
+// Draft is a DM to be sealed. All of it but ReplyTo must be set.
 type Draft struct {
-	To   PubKey
+	To PubKey
+	// Text is UTF-8, not empty, at most [MaxText] long.
 	Text string
 	Via  Protocol
 	// At is the message's own date; whole seconds count.

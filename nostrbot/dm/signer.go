@@ -25,8 +25,11 @@ type Signer interface {
 	PubKey() (PubKey, error)
 	// Sign sets the event's pubkey, id and signature.
 	Sign(ctx context.Context, event *nostr.Event) error
-	// Encrypt encrypts plaintext to a peer.
+	// Encrypt encrypts plaintext to a peer, at most [MaxPlaintext] bytes;
+	// NIP-44 knows no empty text.
 	Encrypt(ctx context.Context, how Encryption, to PubKey, plaintext string) (string, error)
-	// Decrypt reads what a peer encrypted to this key.
+	// Decrypt reads what a peer encrypted to this key. A ciphertext that is
+	// no good is [ErrUndecryptable]; any other error means that the key could
+	// not be used now.
 	Decrypt(ctx context.Context, how Encryption, from PubKey, ciphertext string) (string, error)
 }

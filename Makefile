@@ -1,0 +1,29 @@
+# make test   everything, with the race detector; installs what it needs
+# make quick  the same as go test ./...: no service, no installs
+# make fuzz   each fuzz target for FUZZTIME
+# make lint   golangci-lint, if it is on the PATH
+
+GO       ?= go
+FUZZTIME ?= 10s
+
+.PHONY: test quick fuzz lint docs
+
+test:
+	$(GO) version
+	CGO_ENABLED=0 $(GO) build ./...
+	$(GO) vet ./...
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt: $$unformatted"; exit 1; }
+	DMSHOP_TEST=full $(GO) test -race -count=1 -timeout 20m ./...
+
+quick:
+	$(GO) test ./...
+
+fuzz:
+	@set -e; for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -h -o '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | cut -d' ' -f2); do \
+			echo "$$dir $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$dir; \
+		done; \
+	done
+
+lint:
+	golangci-lint run ./...

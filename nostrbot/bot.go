@@ -1,0 +1,240 @@
+package nostrbot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nbd-wtf/go-nostr"
+
+	"github.com/dmshop/dmshop/nostrbot/dm"
+	"github.com/dmshop/dmshop/nostrbot/relay"
+)
+
+// Config is what a bot is made of. Signer and Relays are required.
+type Config struct {
+	// Signer holds the bot's key; see [Nsec].
+	Signer Signer
+	// Relays are the bot's own: where it listens and, unless a customer's
+	// relays are known, where it answers. wss:// or ws:// URLs.
+	Relays []string
+	// Store keeps conversations; nil means [NewMemory], which forgets at
+	// exit. The bot does not close it.
+	Store Store
+	// Logger receives what happens, never a message's text; nil discards.
+	Logger *slog.Logger
+	// Parallel is how many customers are served at once. Defaults to 64.
+	Parallel int
+	// Timeout ends one run of a handler. Defaults to one minute.
+	Timeout time.Duration
+	// Attempts is how often a message is handled when the handler fails or
+	// panics, with growing pauses, before the customer is told Sorry and
+	// the message counts as done. Defaults to 5.
+	Attempts int
+	// Sorry is what the customer hears then. Defaults to an apology in
+	// English.
+	Sorry string
+	// Grace is how long Run waits for handlers and replies once its context
+	// ends. Defaults to 10 seconds.
+	Grace time.Duration
+	// OnError hears each failed run of a handler; nil logs it.
+	OnError func(ctx context.Context, m *Message, err error)
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// Nsec is a key in this process: nsec1... (NIP-19) or 64 hex digits. It prints
+// as REDACTED. A key that cannot be read is reported by [New].
+func Nsec(key string) Signer { return dm.Nsec(key) }
+
+// Bot is a bot. Declare what it answers with Use, Command and Fallback, then
+// Run it once.
+type Bot struct {
+	cfg    Config
+	log    *slog.Logger
+	me     PubKey
+	store  Store
+	pool   *relay.Pool
+	router router
+
+	running  atomic.Bool
+	started  chan struct{} // closed when Run is ready to serve
+	boxes    mailboxes
+	outbox   outbox
+	intake   intake
+	serving  context.Context // ends when Run is about to return; set before started
+	handlers context.Context // parent of every handler's context, ends before serving; set before started
+}
+
+// New checks the whole configuration and names every fault at once. It opens
+// no connection.
+func New(cfg Config) (*Bot, error) {
+	faults := cfg.check()
+	cfg.setDefaults()
+	b := &Bot{cfg: cfg, log: cfg.Logger, store: cfg.Store, started: make(chan struct{})}
+	sockets := relay.Config{
+		URLs:    cfg.Relays,
+		Filters: func(now time.Time) []nostr.Filter { return dm.Inbox(b.me, now) },
+		Deliver: b.intake.deliver,
+		Logger:  cfg.Logger,
+		OnUp:    b.outbox.relayUp,
+	}
+	if cfg.Signer != nil {
+		var err error
+		if b.me, err = cfg.Signer.PubKey(); err != nil {
+			faults = append(faults, fmt.Errorf("Signer: %w", err))
+		}
+		sockets.Sign = cfg.Signer.Sign
+	}
+	if len(cfg.Relays) > 0 {
+		var err error
+		if b.pool, err = relay.New(sockets); err != nil {
+			faults = append(faults, fmt.Errorf("Relays: %w", err))
+		}
+	}
+	if len(faults) > 0 {
+		return nil, fmt.Errorf("nostrbot: %w", errors.Join(faults...))
+	}
+	b.router.byName = map[string]*command{}
+	b.boxes.init(b)
+	b.outbox.init(b)
+	b.intake.init(b)
+	return b, nil
+}
+
+func (c *Config) check() (faults []error) {
+	if c.Signer == nil {
+		faults = append(faults, errors.New("Signer is missing: set it to nostrbot.Nsec(key)"))
+	}
+	if len(c.Relays) == 0 {
+		faults = append(faults, errors.New("Relays is empty: name at least one, such as wss://nos.lol"))
+	}
+	if min(c.Parallel, c.Attempts, int(c.Timeout), int(c.Grace)) < 0 {
+		faults = append(faults, errors.New("Parallel, Attempts, Timeout or Grace is negative: leave it zero for the default"))
+	}
+	return faults
+}
+
+func (c *Config) setDefaults() {
+	if c.Store == nil {
+		c.Store = NewMemory()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Parallel == 0 {
+		c.Parallel = 64
+	}
+	if c.Timeout == 0 {
+		c.Timeout = time.Minute
+	}
+	if c.Attempts == 0 {
+		c.Attempts = 5
+	}
+	if c.Sorry == "" {
+		c.Sorry = "Sorry, something went wrong on my side. Nothing was changed. Please try again in a moment."
+	}
+	if c.Grace == 0 {
+		c.Grace = 10 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+}
+
+// PubKey is who customers write to.
+func (b *Bot) PubKey() PubKey { return b.me }
+
+// Health tells how each relay leg stands.
+func (b *Bot) Health() []relay.Leg { return b.pool.Health() }
+
+func (b *Bot) wiring(method string) {
+	if b.running.Load() {
+		panic("nostrbot: " + method + ": the bot is running; declare everything before Run")
+	}
+}
+
+// Runner is something that lives and dies with a bot: it works until ctx ends.
+type Runner interface {
+	Run(ctx context.Context) error
+}
+
+// Run serves until ctx ends, together with the given runners. Then it stops
+// taking messages, lets running handlers finish and their replies leave, at
+// most for [Config].Grace, cancels what is left, and returns nil. When it
+// returns, no goroutine of the bot is left.
+//
+// What was not handled is not lost: it is on the relays still, and is handled
+// at the next start, if the Store remembers.
+//
+// A runner that fails ends the run; its error is returned. Run may be called
+// once.
+func (b *Bot) Run(ctx context.Context, with ...Runner) error {
+	if b.running.Load() {
+		panic("nostrbot: Run: a bot runs once; make a new one")
+	}
+	b.finish()
+	b.running.Store(true)
+
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	serving, endServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer endServing()
+	handlers, endHandlers := context.WithCancel(serving)
+	defer endHandlers()
+	b.serving, b.handlers = serving, handlers
+
+	var sockets, runners sync.WaitGroup
+	errs := make(chan error, len(with)+1)
+	sockets.Go(func() {
+		if err := b.pool.Run(serving); err != nil && serving.Err() == nil {
+			err = fmt.Errorf("nostrbot: relays: %w", err)
+			errs <- err
+			fail(err)
+		}
+	})
+	stopIntake := b.intake.run(handlers)
+	b.outbox.run(serving)
+	close(b.started)
+	for _, r := range with {
+		runners.Go(func() {
+			if err := r.Run(ctx); err != nil && ctx.Err() == nil {
+				errs <- err
+				fail(err)
+			}
+		})
+	}
+
+	<-ctx.Done()
+	grace, endGrace := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.Grace)
+	defer endGrace()
+	stopIntake()
+	waitUntil(grace, &runners)
+	b.boxes.close(grace)
+	endHandlers()
+	b.boxes.wait()
+	b.outbox.drain(grace)
+	endServing()
+	b.outbox.wait()
+	runners.Wait()
+	sockets.Wait()
+	select {
+	case err := <-errs:
+		return err
+	default:
+		return nil
+	}
+}
+
+func waitUntil(ctx context.Context, wg *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,46 @@
+// Package nostrbot is for bots that live in Nostr direct messages: shops,
+// helpers, anything a person talks to from the client they already have.
+//
+//	bot, err := nostrbot.New(nostrbot.Config{
+//		Signer: nostrbot.Nsec(os.Getenv("BOT_NSEC")),
+//		Relays: []string{"wss://nos.lol", "wss://relay.damus.io"},
+//	})
+//	if err != nil { ... }
+//	bot.Command("ping", "check that I am awake", nostrbot.Say("pong"))
+//	err = bot.Run(ctx)
+//
+// A customer may write by NIP-17 or by NIP-04; the answer goes out the way
+// they last wrote. Handlers see neither.
+//
+// # What holds
+//
+// One mailbox per customer. Messages of one public key are handled one at a
+// time and in the order in which they were first accepted; different
+// customers in parallel, at most [Config].Parallel at once. A panic or a stuck
+// call in one mailbox touches no other.
+//
+// One commit. A handler stages replies with [Message.Reply] and changes its
+// [Chat] state. When it returns nil, the new state, the sealed replies and the
+// mark "this message is done" are written to the [Store] together, or not at
+// all. Only then do the replies leave.
+//
+// Nothing lost, nothing twice. A crash before the commit means that the
+// message is handled again, with the same [Message.Key]; a crash after it
+// means that the same sealed bytes are published again, which relays and
+// clients know as one message. A reply counts as delivered when a relay said
+// OK true; until then it stays in the outbox, across restarts, with backoff.
+//
+// Who wrote is proven. A message reaches a handler only after its id, its
+// signature and, for NIP-17, the tie between seal and rumor were checked; see
+// package dm.
+//
+// How durable all this is, the Store says: [NewMemory] forgets at exit;
+// package sqlitestore does not.
+//
+// # What a handler must do
+//
+// A handler may run again for one message: after a crash before the commit,
+// after an error, or after [ErrConflict]. What it does outside (create an
+// invoice, place an order) must be keyed by [Message.Key], which is the same
+// each time.
+package nostrbot

@@ -1,0 +1,102 @@
+package nostrbot
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"github.com/dmshop/dmshop/nostrbot/dm"
+	"github.com/dmshop/dmshop/nostrbot/relay"
+)
+
+// intake opens what the relays deliver, in parallel, and hands it to the
+// mailboxes in the order of delivery. Both queues are bounded: when customers
+// are served slower than messages come, the relays wait.
+type intake struct {
+	bot   *Bot
+	mu    sync.Mutex // makes one order out of the relays' deliveries
+	work  chan *opening
+	order chan *opening
+	stop  chan struct{}
+}
+
+type opening struct {
+	relay.Delivery
+	msg    dm.Message
+	err    error
+	opened chan struct{}
+}
+
+const intakeQueue = 256
+
+func (in *intake) init(b *Bot) {
+	in.bot = b
+	in.work = make(chan *opening, intakeQueue)
+	in.order = make(chan *opening, intakeQueue)
+	in.stop = make(chan struct{})
+}
+
+// deliver is called by the relay legs, each its own goroutine.
+func (in *intake) deliver(ctx context.Context, d relay.Delivery) {
+	o := &opening{Delivery: d, opened: make(chan struct{})}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, queue := range []chan *opening{in.work, in.order} {
+		select {
+		case queue <- o:
+		case <-in.stop:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// run starts the openers; the function it returns stops intake and waits until
+// what was taken in is in its mailbox.
+func (in *intake) run(ctx context.Context) (stop func()) {
+	var wg sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		wg.Go(func() {
+			for {
+				select {
+				case o := <-in.work:
+					o.msg, o.err = dm.Open(ctx, in.bot.cfg.Signer, o.Event, in.bot.cfg.Now())
+					close(o.opened)
+				case <-in.stop:
+					return
+				}
+			}
+		})
+	}
+	wg.Go(func() {
+		for {
+			select {
+			case o := <-in.order:
+				select {
+				case <-o.opened:
+					in.accept(o)
+				case <-in.stop:
+					return
+				}
+			case <-in.stop:
+				return
+			}
+		}
+	})
+	return func() { close(in.stop); wg.Wait() }
+}
+
+func (in *intake) accept(o *opening) {
+	b := in.bot
+	if o.err != nil {
+		b.log.Debug("message refused", "event", o.Event.ID, "relay", o.Relay, "err", o.err)
+		return
+	}
+	if o.msg.Kind != 4 && o.msg.Kind != 14 {
+		return // a reaction, a file, a deletion: nothing that a command answers
+	}
+	b.boxes.put(o.msg.From, letter{
+		id: o.msg.ID, text: o.msg.Text, sentAt: o.msg.SentAt, via: o.msg.Via, relay: o.Relay,
+	})
+}

@@ -1,0 +1,86 @@
+package nostrbot
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// record is what the Store keeps as Conversation.State: the author's own
+// sessions, and what the bot must know to answer this customer.
+type record struct {
+	// Via is the protocol of the customer's last message; empty when they
+	// never wrote.
+	Via Protocol `json:"via,omitempty"`
+	// Relays are where that message came from.
+	Relays []string `json:"relays,omitempty"`
+	// LastReply is the date of the newest reply, unix seconds: dates must
+	// not run backwards, or clients sort the conversation wrongly.
+	LastReply int64 `json:"last_reply,omitempty"`
+	// Recent are the newest messages, to know a twin by.
+	Recent []heard `json:"recent,omitempty"`
+	// Sessions are the bot author's, by name.
+	Sessions map[string]json.RawMessage `json:"sessions,omitempty"`
+}
+
+// heard is a message that was handled. Clients that send each DM both ways
+// produce twins: the same text, about the same date, the other protocol.
+type heard struct {
+	Digest string   `json:"d"`
+	At     int64    `json:"at"`
+	Via    Protocol `json:"via"`
+}
+
+const (
+	keepRecent = 16
+	// twinWindow is how far the dates of twins lie apart at most: a client
+	// makes both at one press of a button.
+	twinWindow = 5 * time.Second
+)
+
+func readRecord(state []byte) (*record, error) {
+	r := &record{}
+	if state != nil {
+		if err := json.Unmarshal(state, r); err != nil {
+			return nil, fmt.Errorf("read conversation: %w", err)
+		}
+	}
+	if r.Sessions == nil {
+		r.Sessions = map[string]json.RawMessage{}
+	}
+	return r, nil
+}
+
+// note records a letter as handled and reports whether it is the twin of one
+// that was handled before. Each can be claimed by one twin only, so that
+// saying "1" twice by both protocols is two messages, not one or four.
+func (r *record) note(l letter) (twin bool) {
+	if l.text == "" {
+		return false
+	}
+	sum := sha256.Sum256([]byte(l.text))
+	h := heard{Digest: hex.EncodeToString(sum[:8]), At: l.sentAt.Unix(), Via: l.via}
+	for i, o := range r.Recent {
+		apart := time.Duration(max(h.At-o.At, o.At-h.At)) * time.Second
+		if o.Digest == h.Digest && o.Via != h.Via && apart <= twinWindow {
+			r.Recent = slices.Delete(r.Recent, i, i+1)
+			return true
+		}
+	}
+	r.Recent = append(r.Recent, h)
+	if n := len(r.Recent) - keepRecent; n > 0 {
+		r.Recent = slices.Delete(r.Recent, 0, n)
+	}
+	return false
+}
+
+// replyDate is the date of the next reply: now, or a second after the last one
+// when that is not past, but never more than a minute ahead of the clock.
+func (r *record) replyDate(now time.Time) time.Time {
+	at := max(now.Unix(), min(r.LastReply+1, now.Unix()+60))
+	r.LastReply = at
+	return time.Unix(at, 0)
+}

@@ -1,0 +1,288 @@
+package relay_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nbd-wtf/go-nostr"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dmshop/dmshop/internal/devrelay"
+	"github.com/dmshop/dmshop/nostrbot/relay"
+)
+
+const mem = "ws://mem"
+
+// inBubble runs a pool with the default timings against a relay, on virtual
+// time.
+func inBubble(t *testing.T, cfg relay.Config, test func(t *testing.T, r *devrelay.Relay, b *bench)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, client := memRelay(t)
+		cfg.URLs = []string{mem}
+		cfg.Client = client
+		cfg.Timing.BackoffMin, cfg.Timing.BackoffMax = time.Second, time.Minute
+		ctx, cancel := context.WithCancel(t.Context())
+		b := &bench{t: t, ctx: ctx, got: make(chan relay.Delivery, 1000)}
+		if cfg.Filters == nil {
+			cfg.Filters = everyMine
+			cfg.Deliver = func(_ context.Context, d relay.Delivery) { b.got <- d }
+		}
+		pool, err := relay.New(cfg)
+		require.NoError(t, err)
+		b.Pool = pool
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = pool.Run(ctx)
+		}()
+		t.Cleanup(func() {
+			cancel()
+			<-done
+		})
+		synctest.Wait()
+		test(t, r, b)
+	})
+}
+
+// pass lets virtual time pass, and all that happens in it.
+func pass(d time.Duration) {
+	timer := time.NewTimer(d)
+	<-timer.C
+	synctest.Wait()
+}
+
+func TestHalfOpenIsNoticed(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		pass(10 * time.Minute)
+		require.True(t, b.leg(mem).Live)
+		require.EqualValues(t, 1, b.leg(mem).Connects, "pings keep it up")
+		r.Faults.HalfOpen(true)
+		pass(66 * time.Second) // at most one ping interval and the 45 s
+		require.False(t, b.leg(mem).Connected)
+		require.ErrorContains(t, b.leg(mem).Err, "connect") // trying again, in vain
+		r.Faults.HalfOpen(false)
+		require.NoError(t, r.Publish(toMe(t, "missed")))
+		pass(2 * time.Minute)
+		require.True(t, b.leg(mem).Live)
+		b.expect("missed")
+	})
+}
+
+func TestStuckWriteIsNoticed(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		r.Faults.HalfOpen(true)
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(b.ctx, time.Second)
+		defer cancel()
+		v := b.Publish(ctx, raw(t, toMe(t, strings.Repeat("x", 100_000))))[0]
+		require.ErrorIs(t, v.Err, context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(began), "ctx is honoured while a write is stuck")
+		v = b.Publish(b.ctx, raw(t, toMe(t, "small")))[0]
+		require.ErrorIs(t, v.Err, relay.ErrTimeout)
+		require.Equal(t, 8*time.Second, time.Since(began))
+		pass(3 * time.Second)
+		require.False(t, b.leg(mem).Connected, "10 s for a frame")
+		require.ErrorContains(t, b.leg(mem).Err, "does not take")
+	})
+}
+
+func TestSendQueueIsBounded(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		r.Faults.HalfOpen(true)
+		ctx, cancel := context.WithCancel(b.ctx)
+		cancel()
+		var last relay.Verdict
+		for range 20 {
+			last = b.Publish(ctx, raw(t, toMe(t, strings.Repeat("x", 400_000))))[0]
+			require.Equal(t, relay.NoAnswer, last.Status)
+			pass(time.Millisecond)
+		}
+		pass(0)
+		require.ErrorIs(t, b.Publish(b.ctx, raw(t, toMe(t, strings.Repeat("y", 400_000))))[0].Err, relay.ErrBusy)
+	})
+}
+
+func TestSilenceEndsInFreshREQ(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		r.Faults.IgnoreREQs(true)
+		r.Faults.CloseSubscriptions("error: x")
+		pass(2 * time.Second)
+		require.Equal(t, 2, r.Count(devrelay.REQ))
+		require.False(t, b.leg(mem).Live)
+		r.Faults.IgnoreREQs(false)
+		pass(33 * time.Second)
+		require.Equal(t, 3, r.Count(devrelay.REQ), "after 30 s of silence and a wait")
+		require.True(t, b.leg(mem).Live)
+		require.Equal(t, 1, r.Count(devrelay.Connected))
+	})
+}
+
+func TestRefreshFindsWhatCameLate(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		r.Faults.WithholdLive(true) // EOSE was sent, but the relay forgot us
+		require.NoError(t, r.Publish(toMe(t, "unheard")))
+		pass(59 * time.Minute)
+		require.Empty(t, b.got)
+		pass(2 * time.Minute)
+		b.expect("unheard")
+		require.Equal(t, 2, r.Count(devrelay.REQ))
+		require.Equal(t, 1, r.Count(devrelay.CLOSE), "the old one is ended")
+	})
+}
+
+// Failures in a row are answered ever later; a healthy spell begins anew.
+func TestBackoffGrowsAndResets(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		r.Faults.RefuseREQs("error: no")
+		r.Faults.CloseSubscriptions("error: no")
+		pass(time.Hour)
+		reqs := r.Count(devrelay.REQ)
+		require.Greater(t, reqs, 60, "at most a minute apart")
+		require.Less(t, reqs, 400)
+		r.Faults.Clear()
+		pass(2 * time.Minute)
+		require.True(t, b.leg(mem).Live)
+		r.Faults.CloseSubscriptions("error: once")
+		pass(1001 * time.Millisecond)
+		require.True(t, b.leg(mem).Live)
+
+		r.Faults.RefuseConnections(true)
+		r.Faults.DropConnections()
+		pass(time.Hour)
+		r.Faults.Clear()
+		pass(time.Minute)
+		require.True(t, b.leg(mem).Live, "never gives up")
+		pass(time.Minute)
+		r.Faults.DropConnections()
+		pass(1001 * time.Millisecond)
+		require.True(t, b.leg(mem).Live, "it was healthy")
+	})
+}
+
+func TestLateOKIsForgotten(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		ev := raw(t, toMe(t, "x"))
+		r.Faults.DelayOKs(time.Minute)
+		v := b.Publish(b.ctx, ev)[0]
+		require.ErrorIs(t, v.Err, relay.ErrTimeout)
+		pass(time.Minute)
+		require.EqualValues(t, 1, b.leg(mem).LateOKs)
+		r.Faults.Clear()
+		require.True(t, b.Publish(b.ctx, ev)[0].Delivered())
+		require.Equal(t, 1, r.Count(devrelay.EVENT))
+		pass(11 * time.Minute)
+		require.True(t, b.Publish(b.ctx, ev)[0].Delivered())
+		require.Equal(t, 2, r.Count(devrelay.EVENT))
+	})
+}
+
+// The late-OK memory does not grow with a relay that never answers.
+func TestManyUnanswered(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		r.Faults.HoldOKs()
+		ctx, cancel := context.WithCancel(b.ctx)
+		cancel()
+		for i := range 1100 {
+			ev := nostr.Event{PubKey: me, Sig: me + me, CreatedAt: nostr.Timestamp(i), Tags: nostr.Tags{}}
+			ev.ID = ev.GetID()
+			b.Publish(ctx, raw(t, &ev))
+		}
+		synctest.Wait()
+		require.LessOrEqual(t, b.Publications(mem), 1024)
+	})
+}
+
+// A relay that takes the AUTH without a word is asked again all the same.
+func TestAuthWithoutAnswer(t *testing.T) {
+	inBubble(t, relay.Config{Sign: sign}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		r.SendFrame(`["AUTH","a challenge of nobody"]`) // refused as wrong
+		pass(time.Second)
+		require.Equal(t, 1, r.Count(devrelay.AUTH))
+		require.True(t, b.leg(mem).Live)
+		require.False(t, b.leg(mem).Authed)
+		require.ErrorContains(t, b.leg(mem).Err, "wrong challenge")
+	})
+}
+
+func TestGuests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, client := memRelay(t)
+		ups := make(chan string, 1000)
+		pool, err := relay.New(relay.Config{GuestClient: client, Sign: sign, OnUp: func(url string) { ups <- url }})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		ev := raw(t, toMe(t, "x"))
+		require.ErrorIs(t, pool.Publish(ctx, ev, mem)[0].Err, relay.ErrNotConnected)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = pool.Run(ctx)
+		}()
+		t.Cleanup(func() {
+			cancel()
+			<-done
+		})
+		synctest.Wait()
+		require.Empty(t, pool.Publish(ctx, ev), "no own relays")
+
+		r.Faults.RequireAuth(devrelay.AuthOnConnect)
+		require.True(t, pool.Publish(ctx, ev, mem)[0].Delivered())
+		require.Equal(t, mem, <-ups)
+		require.Equal(t, 2, r.Count(devrelay.EVENT), "we tell who we are only if asked to")
+		require.True(t, pool.Publish(ctx, ev, mem)[0].Delivered())
+		require.Equal(t, 1, r.Count(devrelay.Connected))
+		require.True(t, pool.Health()[0].Guest)
+		require.Zero(t, r.Count(devrelay.REQ), "a guest gets no subscription")
+		pass(2*time.Minute + time.Second)
+		require.Empty(t, pool.Health())
+		require.Equal(t, 1, r.Count(devrelay.Disconnected))
+		require.True(t, pool.Publish(ctx, ev, mem)[0].Delivered(), "and back again")
+
+		r.Faults.HalfOpen(true)
+		began := time.Now()
+		v := pool.Publish(ctx, ev, "ws://hole")[0]
+		require.ErrorIs(t, v.Err, relay.ErrNotConnected)
+		require.Equal(t, 7*time.Second, time.Since(began))
+		r.Faults.HalfOpen(false)
+		pass(time.Minute)
+
+		for i := range 70 { // more than may be there at once
+			require.True(t, pool.Publish(ctx, ev, "ws://mem"+strings.Repeat("x", i))[0].Delivered())
+		}
+		require.Len(t, pool.Health(), 64)
+	})
+}
+
+func TestTooManyGuestsInUse(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, client := memRelay(t)
+		r.Faults.HalfOpen(true)
+		pool, err := relay.New(relay.Config{GuestClient: client})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = pool.Run(ctx)
+		}()
+		t.Cleanup(func() {
+			cancel()
+			<-done
+		})
+		synctest.Wait()
+		var many []string
+		for i := range 65 {
+			many = append(many, "ws://mem"+strings.Repeat("x", i))
+		}
+		verdicts := pool.Publish(ctx, raw(t, toMe(t, "x")), many...)
+		require.ErrorIs(t, verdicts[63].Err, relay.ErrNotConnected)
+		require.ErrorIs(t, verdicts[64].Err, relay.ErrGuests)
+	})
+}

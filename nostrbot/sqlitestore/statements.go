@@ -1,0 +1,104 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// preparer is a [sql.DB] or a [sql.Conn].
+type preparer interface {
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+// prepareAll fills in statements; those made before an error are closed by
+// the owner, which closes all that are not nil.
+func prepareAll(ctx context.Context, on preparer, statements map[**sql.Stmt]string) error {
+	for s, text := range statements {
+		var err error
+		if *s, err = on.PrepareContext(ctx, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func closeAll(statements ...*sql.Stmt) error {
+	var errs []error
+	for _, s := range statements {
+		if s != nil {
+			errs = append(errs, s.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+const parcelColumns = `id, via, event, rumor, relays, state, attempts, due_at, receipts, created_at`
+
+// queries are the statements that read.
+type queries struct {
+	conversation, done, pending, parcels, parcel, value, names *sql.Stmt
+}
+
+func (q *queries) prepare(ctx context.Context, on preparer) error {
+	return prepareAll(ctx, on, map[**sql.Stmt]string{
+		&q.conversation: `SELECT rev, state, written_at FROM conversation WHERE customer = ?`,
+		&q.done:         `SELECT 1 FROM done WHERE customer = ? AND id = ? AND at > ?`,
+		&q.pending: `SELECT DISTINCT customer FROM parcel
+			WHERE state = 'pending' AND customer > ? ORDER BY customer LIMIT ?`,
+		&q.parcels: `SELECT ` + parcelColumns + ` FROM parcel
+			WHERE state = 'pending' AND customer = ? ORDER BY seq LIMIT ?`,
+		&q.parcel: `SELECT ` + parcelColumns + ` FROM parcel WHERE customer = ? AND id = ?`,
+		&q.value:  `SELECT value, rev FROM kv WHERE name = ?`,
+		&q.names:  `SELECT name FROM kv WHERE name >= ?1 AND (?2 IS NULL OR name < ?2) ORDER BY name`,
+	})
+}
+
+func (q *queries) close() error {
+	return closeAll(q.conversation, q.done, q.pending, q.parcels, q.parcel, q.value, q.names)
+}
+
+// writes are the statements that write. They belong to the writer's goroutine.
+type writes struct {
+	begin, move, done, add, update, create, put *sql.Stmt
+	forgetSessions, forgetDone, forgetParcels   *sql.Stmt
+
+	trash trash
+}
+
+func (w *writes) prepare(ctx context.Context, on preparer) error {
+	return prepareAll(ctx, on, map[**sql.Stmt]string{
+		&w.begin: `INSERT INTO conversation (customer, rev, state, written_at) VALUES (?, 1, ?, ?)
+			ON CONFLICT DO NOTHING`,
+		&w.move: `UPDATE conversation SET rev = rev + 1, state = ?, written_at = ? WHERE customer = ? AND rev = ?`,
+		&w.done: `INSERT INTO done (customer, id, at) VALUES (?1, ?2, ?3)
+			ON CONFLICT DO UPDATE SET at = ?3 WHERE at <= ?4`,
+		&w.add: `INSERT INTO parcel (customer, ` + parcelColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT DO NOTHING`,
+		&w.update: `UPDATE parcel SET event = ?, state = ?, attempts = ?, due_at = ?, receipts = ?
+			WHERE customer = ? AND id = ? AND state = 'pending'`,
+		&w.create: `INSERT INTO kv (name, rev, value) VALUES (?, 1, coalesce(?, x'')) ON CONFLICT DO NOTHING`,
+		&w.put:    `UPDATE kv SET rev = rev + 1, value = coalesce(?, x'') WHERE name = ? AND rev = ?`,
+
+		&w.forgetSessions: `UPDATE conversation SET state = NULL WHERE rowid IN (
+			SELECT rowid FROM conversation WHERE state IS NOT NULL AND written_at <= ? ORDER BY written_at LIMIT ?)`,
+		&w.forgetDone: `DELETE FROM done WHERE (customer, id) IN (
+			SELECT customer, id FROM done WHERE at <= ? ORDER BY at LIMIT ?)`,
+		&w.forgetParcels: `DELETE FROM parcel WHERE seq IN (
+			SELECT seq FROM parcel WHERE state <> 'pending' AND created_at <= ? ORDER BY created_at LIMIT ?)`,
+	})
+}
+
+func (w *writes) close() error {
+	return closeAll(w.begin, w.move, w.done, w.add, w.update, w.create, w.put,
+		w.forgetSessions, w.forgetDone, w.forgetParcels)
+}
+
+// changes runs a statement and returns how many rows it changed.
+func changes(s *sql.Stmt, args ...any) (int64, error) {
+	r, err := s.ExecContext(context.Background(), args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}

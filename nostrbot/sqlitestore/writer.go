@@ -1,0 +1,197 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/dmshop/dmshop/nostrbot"
+)
+
+// groupMax bounds how many writes share a transaction, and with it how long
+// the first of them waits for the last.
+const groupMax = 128
+
+// writer is the one goroutine of a Store that writes. Its life: wait until
+// something is queued, take SQLite's write lock, take what is queued by then,
+// write it, commit, tell everybody. Since the lock comes first, nothing is
+// taken from the queue that has long to wait, and what is still in the queue
+// can be withdrawn.
+type writer struct {
+	db   *sql.DB
+	conn *sql.Conn
+	w    writes
+	done chan struct{} // closed when the goroutine has ended
+
+	mu      sync.Mutex
+	changed sync.Cond // the queue or closed did
+	queue   []*job
+	closed  bool
+}
+
+// job is one write, all or nothing.
+type job struct {
+	write func(*writes) error
+	err   error
+	done  chan struct{} // closed when err is final
+}
+
+func newWriter(dsn string, patience time.Duration) (*writer, error) {
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{db: db, done: make(chan struct{})}
+	w.changed.L = &w.mu
+	ctx := context.Background()
+	if w.conn, err = db.Conn(ctx); err == nil {
+		if err = migrate(ctx, w.conn, migrations, patience); err == nil {
+			err = w.w.prepare(ctx, w.conn)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, w.release())
+	}
+	return w, nil
+}
+
+func (w *writer) start() { go w.run() }
+
+// stop refuses new writes and returns when those in the queue are done.
+func (w *writer) stop() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.changed.Signal()
+	<-w.done
+}
+
+// release closes the connection; the goroutine must have ended.
+func (w *writer) release() error {
+	errs := []error{w.w.close()}
+	if w.conn != nil {
+		errs = append(errs, w.conn.Close())
+	}
+	return errors.Join(append(errs, w.db.Close())...)
+}
+
+// do queues a write and waits for its result. An error of ctx means that
+// nothing was written.
+func (w *writer) do(ctx context.Context, write func(*writes) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	j := &job{write: write, done: make(chan struct{})}
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return nostrbot.ErrStoreClosed
+	}
+	w.queue = append(w.queue, j)
+	w.mu.Unlock()
+	w.changed.Signal()
+	select {
+	case <-j.done:
+		return j.err
+	case <-ctx.Done():
+	}
+	if w.withdraw(j) {
+		return ctx.Err()
+	}
+	<-j.done
+	return j.err
+}
+
+// withdraw takes a job out of the queue, if it is still there.
+func (w *writer) withdraw(j *job) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	i := slices.Index(w.queue, j)
+	if i < 0 {
+		return false
+	}
+	w.queue = slices.Delete(w.queue, i, i+1)
+	return true
+}
+
+// take empties the queue, up to a group.
+func (w *writer) take() []*job {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.queue), groupMax)
+	jobs := slices.Clone(w.queue[:n])
+	w.queue = slices.Delete(w.queue, 0, n)
+	return jobs
+}
+
+// wait returns true when there is something to write, false when there is
+// nothing and never will be.
+func (w *writer) wait() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(w.queue) == 0 && !w.closed {
+		w.changed.Wait()
+	}
+	return len(w.queue) > 0
+}
+
+func (w *writer) run() {
+	defer close(w.done)
+	for w.wait() {
+		err := w.exec("BEGIN IMMEDIATE")
+		jobs := w.take()
+		if err == nil {
+			err = w.group(jobs)
+		}
+		if err != nil {
+			// This fails where no transaction is open (any more), and no harm.
+			_ = w.exec("ROLLBACK")
+		}
+		for _, j := range jobs {
+			if err != nil {
+				j.err = explain(err)
+			}
+			close(j.done)
+		}
+	}
+}
+
+// group writes the jobs and commits the transaction. An error is everybody's:
+// then nothing counts, nor do the verdicts on single jobs, which were made in
+// view of the others.
+func (w *writer) group(jobs []*job) error {
+	w.w.trash = trash{}
+	for _, j := range jobs {
+		if err := w.exec("SAVEPOINT job"); err != nil {
+			return fmt.Errorf("begin: %w", err)
+		}
+		if j.err = j.write(&w.w); j.err != nil {
+			if err := w.exec("ROLLBACK TO job"); err != nil {
+				if code(j.err) != 0 { // SQLite gave up the transaction over it
+					return j.err
+				}
+				return fmt.Errorf("roll back: %w", err)
+			}
+		}
+		if err := w.exec("RELEASE job"); err != nil {
+			return fmt.Errorf("release: %w", err)
+		}
+	}
+	if err := w.w.forget(); err != nil {
+		return fmt.Errorf("remove what is too old: %w", err)
+	}
+	if err := w.exec("COMMIT"); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// exec has no ctx: what is under way is seen through.
+func (w *writer) exec(statement string) error {
+	_, err := w.conn.ExecContext(context.Background(), statement)
+	return err
+}

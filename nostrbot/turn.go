@@ -1,0 +1,171 @@
+package nostrbot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"time"
+
+	"github.com/dmshop/dmshop/nostrbot/dm"
+)
+
+// ErrStopping is [Bot.Do]'s answer when the bot stops before the commit: call
+// again, with the same key, after the restart.
+var ErrStopping = errors.New("nostrbot: the bot is stopping")
+
+// handle brings one letter to its end: done before, a twin, committed, or
+// given up with an apology. It returns early, with nothing written, only when
+// the bot is stopping; the message is then handled at the next start.
+func (b *Bot) handle(customer PubKey, l letter) error {
+	pause := 200 * time.Millisecond
+	for attempt := 1; ; {
+		err := b.turn(customer, l, false)
+		switch {
+		case err == nil || errors.Is(err, ErrDone):
+			return nil
+		case b.handlers.Err() != nil:
+			return ErrStopping
+		case errors.Is(err, ErrConflict):
+			continue // another bot on this store moved on: look again
+		}
+		var failure *handlerError
+		if errors.As(err, &failure) {
+			if l.do != nil {
+				return failure.err // the caller decides
+			}
+			if attempt++; attempt > b.cfg.Attempts {
+				if err = b.turn(customer, l, true); err == nil || errors.Is(err, ErrDone) {
+					return nil
+				}
+			}
+		} else {
+			b.log.Error("store failed, trying again", "customer", customer, "message", l.id, "err", err)
+		}
+		b.boxes.idle(func() { // others are served meanwhile
+			sleep(b.handlers, pause)
+			pause = min(2*pause, 30*time.Second)
+		})
+	}
+}
+
+// handlerError sets what the author's code returned apart from failures of
+// the store, which are retried for as long as it takes.
+type handlerError struct{ err error }
+
+func (e *handlerError) Error() string { return e.err.Error() }
+
+// turn is one try: load, run the handler, seal, commit. With giveUp it says
+// sorry in place of the handler.
+func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
+	// The commit is not the handler's: it has its own time, and what a handler
+	// finished while the bot is stopping is kept.
+	ctx, now := b.serving, b.cfg.Now()
+	conv, err := b.store.Load(ctx, customer, now, l.id)
+	if err != nil {
+		return fmt.Errorf("load conversation: %w", err)
+	}
+	if len(conv.Done) > 0 {
+		return ErrDone
+	}
+	rec, err := readRecord(conv.State)
+	if err != nil {
+		return err
+	}
+	m := &Message{
+		ID: l.id, Key: idempotencyKey(customer, l.id), From: customer,
+		Text: l.text, SentAt: l.sentAt, Via: l.via, sessions: maps.Clone(rec.Sessions),
+	}
+	var h Handler
+	switch {
+	case l.do != nil:
+		m.Via = rec.Via
+		h = l.do
+	case giveUp:
+		h = Say(b.cfg.Sorry)
+	case rec.note(l): // the twin was answered
+		h = nil
+	default:
+		h = b.router.route(m)
+	}
+	if l.do == nil {
+		rec.Via, rec.Relays = l.via, []string{l.relay}
+	}
+	if h != nil {
+		if err := b.run(h, m); err != nil {
+			return &handlerError{err}
+		}
+	}
+	rec.Sessions = m.sessions
+	var replyTo string
+	if l.do == nil {
+		replyTo = l.id
+	}
+	parcels, err := b.seal(ctx, customer, rec, m.replies, replyTo)
+	if err != nil {
+		return &handlerError{err} // such as a reply that is too long: the author's to mend
+	}
+	state, err := json.Marshal(rec)
+	if err != nil {
+		return &handlerError{fmt.Errorf("save conversation: %w", err)}
+	}
+	err = b.store.Commit(ctx, Batch{
+		Customer: customer, Rev: conv.Rev, State: state, Done: []string{l.id}, Parcels: parcels, Now: now,
+	})
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	if len(parcels) > 0 {
+		b.outbox.kick(customer)
+	}
+	return nil
+}
+
+// run calls the handler; a panic becomes an error and harms nobody else.
+func (b *Bot) run(h Handler, m *Message) (err error) {
+	ctx, cancel := context.WithTimeout(context.WithValue(b.handlers, inMailbox{}, m.From), b.cfg.Timeout)
+	defer cancel()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("handler panicked: %v\n%s", p, debug.Stack())
+		}
+		if err != nil {
+			if b.cfg.OnError != nil {
+				b.cfg.OnError(ctx, m, err)
+			} else {
+				b.log.Error("handler failed", "customer", m.From, "message", m.ID, "err", err)
+			}
+		}
+	}()
+	return h(ctx, m)
+}
+
+// seal makes the parcels of one commit. Their bytes are part of it, so that
+// what is published after a crash is what would have been published before.
+func (b *Bot) seal(ctx context.Context, to PubKey, rec *record, texts []string, replyTo string) ([]Parcel, error) {
+	protocols := []Protocol{rec.Via}
+	if rec.Via == "" { // they never wrote, so nothing says what they can read
+		protocols = []Protocol{NIP17, NIP04}
+	}
+	now := b.cfg.Now()
+	var parcels []Parcel
+	for _, text := range texts {
+		at := rec.replyDate(now)
+		for _, via := range protocols {
+			s, err := dm.Seal(ctx, b.cfg.Signer, dm.Draft{To: to, Text: text, Via: via, At: at, ReplyTo: replyTo})
+			if err != nil {
+				return nil, fmt.Errorf("seal reply: %w", err)
+			}
+			parcels = append(parcels, Parcel{
+				ID: s.ID, To: to, Via: via, Event: s.Event, Rumor: s.Rumor,
+				Relays: rec.Relays, State: ParcelPending, DueAt: now, CreatedAt: now,
+			})
+		}
+	}
+	return parcels, nil
+}
+
+// inMailbox marks a context as running inside a customer's mailbox.
+type inMailbox struct{}

@@ -1,0 +1,9 @@
+// Package paymentstest holds the suites that every implementation of a
+// contract in package payments passes: [TestKV] and [TestDurableKV] for a KV,
+// [TestProvider] for a wallet that is paid, [TestPayer] for one that pays. An
+// adapter's test is one call:
+//
+//	func TestKV(t *testing.T) {
+//		paymentstest.TestKV(t, func(t *testing.T) payments.KV { return open(t) })
+//	}
+package paymentstest
