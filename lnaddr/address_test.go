@@ -97,7 +97,7 @@ func TestParseRefuses(t *testing.T) {
 			bech32(t, "https://[::1]/x"), bech32(t, "https://wallet.example:8443/x"), bech32(t, "https://u:p@wallet.example/x"),
 			bech32(t, "https://wallet.example/x#y"), bech32(t, "https://wallet.example/x#"), bech32(t, "ftp://wallet.example/x"), bech32(t, "file:///etc/passwd"),
 			bech32(t, "https://wallet.example/a b"), bech32(t, "https://wallet.example/\r\nHost: evil"), bech32(t, "wallet.example"),
-			bech32(t, "https://"+strings.Repeat("a", 2048)), bech32(t, "\xff\xfe"), bech32(t, "https:wallet.example"), bech32(t, ""),
+			bech32(t, "https://wallet.example/"+strings.Repeat("a", 2048)), bech32(t, "https://wallet.example/ü"), bech32(t, "\xff\xfe"), bech32(t, "https:wallet.example"), bech32(t, ""),
 			"lnurlp://user@wallet.example/x", "lnurlp://wallet.example:80/x", "lnurlp://", "lnurlp:///x", "lnurlp://127.0.0.1/x",
 			"lnurlp:wallet.example", "lnurlp://wallet.example/\x7f", "lnurlp://wallet.example/%zz",
 			// Damaged bech32.

@@ -79,7 +79,7 @@ func TestReadParamsRefuses(t *testing.T) {
 		params("minSendable", ""), params("minSendable", "0"), params("minSendable", "-1"), params("minSendable", "2001"), params("minSendable", "0.5"),
 		params("minSendable", "1000.5"), params("minSendable", `"1000"`), params("minSendable", "null"), params("minSendable", "true"),
 		params("minSendable", "[1000]"), params("minSendable", "1e999999999"), params("minSendable", "1e-3"), params("maxSendable", "999"),
-		params("maxSendable", ""), params("maxSendable", "-99999999999999999999999"), params("maxSendable", "1e100000"),
+		params("maxSendable", ""), params("maxSendable", "-99999999999999999999999"), params("maxSendable", "1e100000"), params("maxSendable", "1"+strings.Repeat("0", 50)),
 		params("metadata", ""), params("metadata", `""`), params("metadata", `"[]"`), params("metadata", `"{}"`), params("metadata", `"[[]]"`),
 		params("metadata", `[["text/plain","x"]]`), params("metadata", `"[[\"text/plain\"]]"`), params("metadata", `"[[\"text/plain\",7]]"`),
 		params("metadata", `"[[\"text/plain\",\"a\"],[\"text/plain\",\"b\"]]"`), params("metadata", `"[\"text/plain\",\"a\"]"`),

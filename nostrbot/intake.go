@@ -2,8 +2,10 @@ package nostrbot
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/dmshop/dmshop/nostrbot/dm"
 	"github.com/dmshop/dmshop/nostrbot/relay"
@@ -61,7 +63,7 @@ func (in *intake) run(ctx context.Context) (stop func()) {
 			for {
 				select {
 				case o := <-in.work:
-					o.msg, o.err = dm.Open(ctx, in.bot.cfg.Signer, o.Event, in.bot.cfg.Now())
+					in.open(ctx, o)
 					close(o.opened)
 				case <-in.stop:
 					return
@@ -85,6 +87,23 @@ func (in *intake) run(ctx context.Context) (stop func()) {
 		}
 	})
 	return func() { close(in.stop); wg.Wait() }
+}
+
+// open tries until the event is opened or refused: a signer that could not be
+// asked says nothing about the event.
+func (in *intake) open(ctx context.Context, o *opening) {
+	for {
+		o.msg, o.err = dm.Open(ctx, in.bot.cfg.Signer, o.Event, in.bot.cfg.Now())
+		if o.err == nil || errors.Is(o.err, dm.ErrRefused) {
+			return
+		}
+		in.bot.log.Error("signer failed, trying again", "event", o.Event.ID, "err", o.err)
+		select {
+		case <-time.After(time.Second):
+		case <-in.stop:
+			return
+		}
+	}
 }
 
 func (in *intake) accept(o *opening) {

@@ -42,8 +42,9 @@ const AnyRev int64 = -1
 //
 // A Store has no clock of its own: what is old is measured against the time
 // that the caller passes. An age of exactly [SessionTTL] or [DoneTTL] is too
-// old. What is too old is removed during later commits of any customer, a few
-// rows at a time.
+// old. What is too old is removed in the course of later commits, a few rows at
+// a time; for customers who never come back a Store may leave that to its
+// database.
 //
 // No byte slice is shared with the caller, in either direction. Empty slices
 // come back nil. Times come back in UTC, whole to the millisecond at least.

@@ -152,6 +152,9 @@ func (b *Bot) seal(ctx context.Context, to PubKey, rec *record, texts []string, 
 	now := b.cfg.Now()
 	var parcels []Parcel
 	for _, text := range texts {
+		if n := dm.TextSize(text); n > dm.SafeText {
+			return nil, fmt.Errorf("seal reply: it has %d bytes, of which relays take %d: reply in parts", n, dm.SafeText)
+		}
 		at := rec.replyDate(now)
 		for _, via := range protocols {
 			s, err := dm.Seal(ctx, b.cfg.Signer, dm.Draft{To: to, Text: text, Via: via, At: at, ReplyTo: replyTo})

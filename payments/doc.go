@@ -10,6 +10,9 @@
 // A shop buys what it sells from a [Supplier]: prepare without money, commit,
 // look up.
 //
+// What must outlive the process is kept in a [KV]. Each contract has its suite
+// in package paymentstest; payments/sandbox is a wallet for demos and tests.
+//
 // # Money
 //
 // Amounts are [Msat], an integer of millisatoshi used like time.Duration:

@@ -7,19 +7,32 @@ import (
 
 // Kinds of failure, for errors.Is.
 var (
-	ErrInvalid     = errors.New("the request is not valid")
-	ErrConflict    = errors.New("the key is taken by another request")
-	ErrAuth        = errors.New("not authorised")
-	ErrNotFound    = errors.New("not found")
+	// ErrInvalid is a request that must be changed before it is made again.
+	ErrInvalid = errors.New("the request is not valid")
+	// ErrConflict is a key that stands for another request.
+	ErrConflict = errors.New("the key is taken by another request")
+	// ErrAuth is a credential that is wrong, or may not do this.
+	ErrAuth = errors.New("not authorised")
+	// ErrNotFound is an id that the other side does not know.
+	ErrNotFound = errors.New("not found")
+	// ErrUnavailable is another side that cannot be reached, or failed.
 	ErrUnavailable = errors.New("unavailable")
+	// ErrUnsupported is what this provider cannot do at all.
 	ErrUnsupported = errors.New("not supported by this provider")
-	ErrExpired     = errors.New("the invoice has expired")
+	// ErrExpired is an invoice past its life.
+	ErrExpired = errors.New("the invoice has expired")
+	// ErrAlreadyPaid is an invoice that was paid, and not by this wallet.
 	ErrAlreadyPaid = errors.New("already paid")
-	ErrNoRoute     = errors.New("no route to the payee")
-	ErrFunds       = errors.New("not enough funds")
-	ErrNetwork     = errors.New("made for another network")
-	ErrOutOfStock  = errors.New("out of stock")
-	ErrRejected    = errors.New("refused by the other side")
+	// ErrNoRoute is a payee that cannot be reached, or not for this fee.
+	ErrNoRoute = errors.New("no route to the payee")
+	// ErrFunds is a wallet or an account with too little money.
+	ErrFunds = errors.New("not enough funds")
+	// ErrNetwork is an invoice or address of another Bitcoin network.
+	ErrNetwork = errors.New("made for another network")
+	// ErrOutOfStock is a product that the supplier has run out of.
+	ErrOutOfStock = errors.New("out of stock")
+	// ErrRejected is a refusal by the payee, the provider or the supplier.
+	ErrRejected = errors.New("refused by the other side")
 )
 
 // Outcome says whether a failed call took effect.

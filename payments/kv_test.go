@@ -1,6 +1,7 @@
 package payments_test
 
 import (
+	"sync"
 	"testing"
 
 	"github.com/dmshop/dmshop/payments"
@@ -10,4 +11,14 @@ import (
 func TestMemoryKV(t *testing.T) {
 	t.Parallel()
 	paymentstest.TestKV(t, func(*testing.T) payments.KV { return payments.NewMemoryKV() })
+}
+
+// One KV by many names: what a shared storage looks like.
+func TestMemoryKV_Shared(t *testing.T) {
+	t.Parallel()
+	var shared sync.Map
+	paymentstest.TestDurableKV(t, func(_ *testing.T, dir string) payments.KV {
+		kv, _ := shared.LoadOrStore(dir, payments.NewMemoryKV())
+		return kv.(payments.KV)
+	})
 }

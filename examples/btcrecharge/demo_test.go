@@ -176,7 +176,7 @@ func TestDemo_BadInputIsAnswered(t *testing.T) {
 	t.Parallel()
 	for name, script := range map[string][]string{
 		"unknown SKU":           {"/buy nothing-xx", ":wait do not know that operator"},
-		"no SKU":                {"/buy", ":wait menu"},
+		"no SKU":                {"/buy", ":wait usage: /buy SKU"},
 		"unknown country":       {"/menu XX", ":wait do not cover that country"},
 		"amount outside":        {"/buy vodafone-romania-ro", "4", ":wait 1 to 3", "0", ":wait 1 to 3", "-1", ":wait 1 to 3", "99999999999999999999", ":wait 1 to 3", "1", ":wait phone number"},
 		"no phone number":       {"/buy vodafone-romania-ro", "1", "hello there", ":wait not a phone number", "+40712345678", ":wait please check"},

@@ -140,8 +140,9 @@ func (c *conn) onEvent(m message) {
 	if ok {
 		ok, reason = r.accept(&stored{event: m.event, raw: m.raw})
 	}
-	f.answer(c, ok, func() { c.sendOK(m.event.ID, ok, reason) })
+	answer := f.answer(c, ok, func() { c.sendOK(m.event.ID, ok, reason) })
 	r.watch.note(Seen{What: EVENT, Conn: c.n, Event: m.event, Raw: m.raw})
+	answer()
 }
 
 // demandAuth returns the reason for refusing. Relay.mu is held.
@@ -158,7 +159,7 @@ func (c *conn) onREQ(m message) {
 	s := get(f, func(s *switches) switches { return *s })
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	defer r.watch.note(Seen{What: REQ, Conn: c.n, Sub: m.sub, Filters: m.filters})
+	r.watch.note(Seen{What: REQ, Conn: c.n, Sub: m.sub, Filters: m.filters})
 	_, replaces := c.subs[m.sub]
 	switch {
 	case s.ignoreREQ:
@@ -207,8 +208,8 @@ func (c *conn) onAuth(m message) {
 	if reason == "" {
 		c.authed[m.event.PubKey] = true
 	}
-	c.sendOK(m.event.ID, reason == "", reason)
 	r.watch.note(Seen{What: AUTH, Conn: c.n, Event: m.event, Raw: m.raw})
+	c.sendOK(m.event.ID, reason == "", reason)
 }
 
 // checkAuth is NIP-42's part beyond the signature.

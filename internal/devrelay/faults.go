@@ -277,20 +277,23 @@ func (f *Faults) reqRefusal(sub string, filters []nostr.Filter) string {
 	return refuse(sub, filters)
 }
 
-// answer does with an OK what the faults say. Relay.mu is held.
-func (f *Faults) answer(c *conn, ok bool, send func()) {
+// answer decides what becomes of an OK, and returns what to do now.
+func (f *Faults) answer(c *conn, ok bool, send func()) (now func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	nothing := func() {}
 	switch s := &f.switches; {
 	case ok && s.cuts > 0:
 		s.cuts--
-		c.drop()
+		return c.drop
 	case ok && s.swallowOK:
+		return nothing
 	case s.holdOK:
 		s.heldOK = append(s.heldOK, send)
+		return nothing
 	case s.delayOK > 0:
-		time.AfterFunc(s.delayOK, send)
-	default:
-		send()
+		delay := s.delayOK
+		return func() { time.AfterFunc(delay, send) }
 	}
+	return send
 }

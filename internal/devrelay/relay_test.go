@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,9 +39,14 @@ func start(t *testing.T, opts devrelay.Options) *devrelay.Relay {
 
 func dial(t *testing.T, r *devrelay.Relay) *client {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	return dialWith(t, r, nil)
+}
+
+func dialWith(t *testing.T, r *devrelay.Relay, opts *websocket.DialOptions) *client {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
-	ws, _, err := websocket.Dial(ctx, r.URL(), nil)
+	ws, _, err := websocket.Dial(ctx, r.URL(), opts)
 	require.NoError(t, err)
 	ws.SetReadLimit(-1)
 	t.Cleanup(func() { _ = ws.CloseNow() })
@@ -280,11 +286,20 @@ func TestBadMessages(t *testing.T) {
 func TestStalledSubscriberIsCutOff(t *testing.T) {
 	t.Parallel()
 	r := start(t, devrelay.Options{Queue: 10, Write: 20 * time.Second})
-	stalled, pub := dial(t, r), dial(t, r)
+	pub := dial(t, r)
+	stalled := dialWith(t, r, &websocket.DialOptions{HTTPClient: &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+			if err == nil { // a small buffer is full sooner
+				err = conn.(*net.TCPConn).SetReadBuffer(4096)
+			}
+			return conn, err
+		},
+	}}})
 	stalled.sendText(`["REQ","s",{}]`)
 	_, err := r.Wait(stalled.ctx, devrelay.REQ, 1)
 	require.NoError(t, err)
-	big := strings.Repeat("x", 500_000)
+	big := strings.Repeat("x", 200_000)
 	for i := 0; r.Count(devrelay.Disconnected) == 0; i++ {
 		require.Less(t, i, 100)
 		ev := note(t, big+fmt.Sprint(i))

@@ -22,8 +22,10 @@ const (
 	AUTH         What = "AUTH"
 )
 
-// Seen is one thing that a relay saw. EVENT, REQ, CLOSE and AUTH are noted
-// when they were dealt with, faults included.
+// Seen is one thing that a relay saw. An EVENT is noted when it is stored and
+// the faults have decided on its OK, but before the client is answered; a REQ
+// and an AUTH before the answer too. What is published after a REQ was seen
+// reaches it live.
 type Seen struct {
 	What What
 	// Conn numbers the connections from 1 on.

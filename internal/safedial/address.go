@@ -41,7 +41,8 @@ var special = []netip.Prefix{
 // address that embeds an IPv4 one (mapped, compatible, NAT64, 6to4, Teredo) is
 // not public, whatever it embeds, and neither is one with a zone.
 func Public(addr netip.Addr) bool {
-	if !addr.IsValid() || addr.Zone() != "" || addr.Is6() && !global6.Contains(addr) {
+	// No prefix contains an address with a zone, so those end here as well.
+	if !addr.IsValid() || addr.Is6() && !global6.Contains(addr) {
 		return false
 	}
 	for _, block := range special {

@@ -79,8 +79,6 @@ func checkURL(u *url.URL) error {
 		return fmt.Errorf("safedial: %w", ErrUserinfo)
 	case u.Hostname() == "":
 		return fmt.Errorf("safedial: %w: no host", ErrAddress)
-	case isOnion(u.Hostname()):
-		return fmt.Errorf("safedial: %w", ErrOnion)
 	}
 	return nil
 }

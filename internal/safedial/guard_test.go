@@ -32,7 +32,7 @@ func TestNoSpellingOfAPrivateAddressIsDialled(t *testing.T) {
 		_, err := get(t, g, "https://"+host+port+"/")
 		require.Error(t, err, host)
 	}
-	for _, host := range []string{"127.0.0.1", "::1", "localhost", "evil.example", "::ffff:127.0.0.1", "::1%lo", "0.0.0.0", "::"} {
+	for _, host := range []string{"127.0.0.1", "::1", "localhost", "evil.example", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::1%lo", "0.0.0.0", "::"} {
 		_, err := g.DialContext(t.Context(), "tcp", tr.address(host))
 		require.ErrorIs(t, err, safedial.ErrAddress, host)
 	}

@@ -64,6 +64,8 @@ func TestAFailingWalletIsLoggedAndNotQuoted(t *testing.T) {
 	})
 	require.Equal(t, map[string]any{"status": "ERROR", "reason": "no invoice can be made right now"},
 		ask(t, h, "/lnurlp/anybody/callback?amount=1000"))
+	require.Equal(t, map[string]any{"status": "ERROR", "reason": "nobody of that name here"},
+		ask(t, h, "/lnurlp/Anybody/callback?amount=1000"), "everybody has one spelling")
 	require.Contains(t, out.String(), "node is down")
 	require.NotContains(t, out.String(), "anybody")
 }

@@ -14,15 +14,25 @@ import (
 	"github.com/nbd-wtf/go-nostr"
 )
 
-// MaxText is the longest text that [Seal] takes, in bytes as JSON writes them:
-// a line break, a quote and a backslash count two, other control characters
-// six. A message of that length is an event of less than 64 KiB by either
-// protocol, which is the most that many relays accept, and readers from before
-// the long form of NIP-44 can decrypt it.
-const MaxText = 28_000
+// Sizes of a text, in bytes as JSON writes them: a line break, a quote and a
+// backslash count two, other control characters six. See [TextSize].
+const (
+	// SafeText is what everybody takes: an event of less than 64 KiB by
+	// either protocol, which is the most that many relays accept, and a
+	// message that readers from before the long form of NIP-44 can decrypt.
+	// A bot keeps its replies below it.
+	SafeText = 28_000
+	// MaxText is the longest text that [Seal] takes; its event has less than
+	// 512 KiB. Above SafeText it depends on the relay and on the reader
+	// whether it arrives.
+	MaxText = 200_000
+)
 
-// maxRumor is a step of NIP-44's padding: the next one makes a wrap of 64 KiB.
-const maxRumor = 28 << 10
+// TextSize is the size of a text as SafeText and MaxText count it.
+func TextSize(text string) int { return jsonLen(text) }
+
+// maxRumor is a rumor around MaxText.
+const maxRumor = MaxText + 1<<10
 
 // backdate is how far back the dates of seals and wraps reach. NIP-59 says up
 // to two days; the missing hour is for relays that refuse what is older, and

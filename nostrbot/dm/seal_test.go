@@ -115,7 +115,7 @@ func TestWrap_Refuses(t *testing.T) {
 	for says, call := range map[string]func() ([]byte, error){
 		"no event":       func() ([]byte, error) { return Wrap(t.Context(), shop, alice.pub, nil, now) },
 		"another author": func() ([]byte, error) { return Wrap(t.Context(), eve, alice.pub, s.Rumor, now) },
-		"28673 bytes":    func() ([]byte, error) { return Wrap(t.Context(), shop, alice.pub, make([]byte, maxRumor+1), now) },
+		"201025 bytes":   func() ([]byte, error) { return Wrap(t.Context(), shop, alice.pub, make([]byte, maxRumor+1), now) },
 		"kind 1":         func() ([]byte, error) { return Wrap(t.Context(), shop, alice.pub, kind1, now) },
 		"missing":        func() ([]byte, error) { return Wrap(t.Context(), shop, PubKey{}, s.Rumor, now) },
 	} {
@@ -134,9 +134,9 @@ func TestSeal_Refuses(t *testing.T) {
 		`not "sms"`:        func(d *Draft) { d.Via = "sms" },
 		"set At":           func(d *Draft) { d.At = time.Time{} },
 		"empty":            func(d *Draft) { d.Text = "" },
-		"28001 bytes":      func(d *Draft) { d.Text = strings.Repeat("x", MaxText+1) },
-		"28002 bytes":      func(d *Draft) { d.Text = strings.Repeat("\n", MaxText/2+1) },
-		"28004 bytes":      func(d *Draft) { d.Text = strings.Repeat("€", 9332) + "12345678" },
+		"200001 bytes":     func(d *Draft) { d.Text = strings.Repeat("x", MaxText+1) },
+		"200002 bytes":     func(d *Draft) { d.Text = strings.Repeat("\n", MaxText/2+1) },
+		"200004 bytes":     func(d *Draft) { d.Text = strings.Repeat("€", 66_665) + "123456789" },
 		"not UTF-8":        func(d *Draft) { d.Text = "espresso \xff" },
 		"set ReplyTo":      func(d *Draft) { d.ReplyTo = "wrong" },
 		"set ReplyTo to a": func(d *Draft) { d.ReplyTo = strings.Repeat("D", 64) },
@@ -166,23 +166,27 @@ func TestSeal_RecipientOffTheCurve(t *testing.T) {
 	}
 }
 
-// MaxText is worth something only if relays and older readers take the event.
+// SafeText is worth something only if relays and older readers take the event,
+// MaxText only if our own pool does.
 func TestSeal_LongestFitsRelays(t *testing.T) {
 	t.Parallel()
-	for _, via := range []Protocol{NIP17, NIP04} {
-		for _, text := range []string{
-			strings.Repeat("x", MaxText), strings.Repeat("\n", MaxText/2),
-			strings.Repeat("\x01", MaxText/6), strings.Repeat("😀", MaxText/4),
-		} {
-			d := aDraft(via)
-			d.Text = text
-			s, err := Seal(t.Context(), shop, d)
-			require.NoError(t, err)
-			require.Less(t, len(s.Event)+100, 64<<10, "with a frame around it")
-			require.LessOrEqual(t, len(s.Rumor), maxRumor)
-			m, err := Open(t.Context(), alice, parse(t, s.Event), now)
-			require.NoError(t, err)
-			require.Equal(t, text, m.Text)
+	for text, event := range map[int]int{SafeText: 64 << 10, MaxText: 512 << 10} {
+		for _, via := range []Protocol{NIP17, NIP04} {
+			for _, text := range []string{
+				strings.Repeat("x", text), strings.Repeat("\n", text/2),
+				strings.Repeat("\x01", text/6), strings.Repeat("😀", text/4),
+			} {
+				d := aDraft(via)
+				d.Text = text
+				s, err := Seal(t.Context(), shop, d)
+				require.NoError(t, err)
+				require.Less(t, len(s.Event)+100, event, "with a frame around it")
+				require.LessOrEqual(t, len(s.Rumor), maxRumor)
+				require.LessOrEqual(t, TextSize(text), MaxText)
+				m, err := Open(t.Context(), alice, parse(t, s.Event), now)
+				require.NoError(t, err)
+				require.Equal(t, text, m.Text)
+			}
 		}
 	}
 }

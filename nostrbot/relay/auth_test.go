@@ -46,10 +46,10 @@ func TestAuth(t *testing.T) {
 func TestPublishAnswersAuth(t *testing.T) {
 	t.Parallel()
 	r := startRelay(t, devrelay.Options{})
-	r.Faults.RequireAuth(devrelay.AuthOnDemand)
 	pool := publishOnly(t, r, relay.Config{Sign: sign})
-	ev := toMe(t, "x")
-	v := pool.Publish(pool.ctx, raw(t, ev))[0]
+	pool.eventually(r.URL(), isLive)
+	r.Faults.RequireAuth(devrelay.AuthOnDemand)
+	v := pool.Publish(pool.ctx, raw(t, toMe(t, "x")))[0]
 	require.True(t, v.Delivered(), "%+v", v)
 	require.Equal(t, 2, r.Count(devrelay.EVENT))
 	require.Equal(t, 1, r.Count(devrelay.AUTH))
@@ -57,7 +57,7 @@ func TestPublishAnswersAuth(t *testing.T) {
 	require.Equal(t, r.URL(), auth.Tags.Find("relay")[1])
 }
 
-// publishOnly is a pool that is connected and has no subscription.
+// publishOnly is a pool that is connected and delivers nothing.
 func publishOnly(t *testing.T, r *devrelay.Relay, cfg relay.Config) *bench {
 	t.Helper()
 	up := make(chan string, 100)

@@ -81,4 +81,7 @@ func TestVerdictDetails(t *testing.T) {
 	require.Equal(t, "pow", relay.Pow.String())
 	require.Equal(t, "auth required", relay.AuthRequired.String())
 	require.Equal(t, "status 9", relay.Status(9).String())
+	require.Equal(t, `pow: "pow: 20"`, relay.Verdict{Status: relay.Pow, Reason: "pow: 20"}.String())
+	require.Equal(t, "no answer: "+relay.ErrTimeout.Error(), relay.Verdict{Err: relay.ErrTimeout}.String())
+	require.Equal(t, "accepted", relay.Verdict{Status: relay.Accepted}.String())
 }

@@ -88,7 +88,7 @@ func FuzzFrame(f *testing.F) {
 func TestBackoffBounds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		low := time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "min"))
+		low := time.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "min"))
 		timing := Timing{BackoffMin: low, BackoffMax: low + time.Duration(rapid.Int64Range(0, int64(time.Hour)).Draw(t, "more"))}
 		attempt := rapid.IntRange(0, 1000).Draw(t, "attempt")
 		wait := timing.backoff(attempt)

@@ -16,7 +16,10 @@ import (
 	"github.com/dmshop/dmshop/nostrbot/relay"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// khatru starts this one for good.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/fiatjaf/khatru.(*expirationManager).start"))
+}
 
 const me = "1111111111111111111111111111111111111111111111111111111111111111"
 
@@ -70,7 +73,7 @@ type bench struct {
 // the deliveries are in got.
 func startPool(t testing.TB, cfg relay.Config) *bench {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	b := &bench{t: t, ctx: ctx, got: make(chan relay.Delivery, 10_000)}
 	if cfg.Filters == nil && cfg.Deliver == nil {
 		cfg.Filters = everyMine
@@ -137,7 +140,7 @@ func (b *bench) leg(url string) relay.Leg {
 
 func (b *bench) eventually(url string, ok func(relay.Leg) bool) {
 	b.t.Helper()
-	require.Eventually(b.t, func() bool { return ok(b.leg(url)) }, 20*time.Second, time.Millisecond)
+	require.Eventually(b.t, func() bool { return ok(b.leg(url)) }, time.Minute, time.Millisecond)
 }
 
 func isLive(l relay.Leg) bool { return l.Live }

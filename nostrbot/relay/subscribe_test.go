@@ -181,6 +181,17 @@ func TestHugeEventIsSkipped(t *testing.T) {
 	require.EqualValues(t, 1, leg.Rejected)
 }
 
+func TestEndlessMessageEndsTheConnection(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t, devrelay.Options{})
+	b := startPool(t, relay.Config{URLs: []string{r.URL()}})
+	b.eventually(r.URL(), isLive)
+	r.SendFrame(strings.Repeat("x", 17<<20))
+	b.wait(r, devrelay.Connected, 2)
+	b.eventually(r.URL(), isLive)
+	require.ErrorContains(t, b.leg(r.URL()).Err, "endless")
+}
+
 // A black hole takes the connection and never says a word.
 func TestBlackHoleDelaysNobody(t *testing.T) {
 	t.Parallel()

@@ -135,6 +135,38 @@ func TestRefreshFindsWhatCameLate(t *testing.T) {
 	})
 }
 
+// A relay that pours out everything at each REQ, newest first, to a bot that
+// handles it slowly: the oldest are reached all the same.
+func TestSlowDeliverGetsThrough(t *testing.T) {
+	const n = 1000
+	handled := make(map[string]int)
+	inBubble(t, relay.Config{
+		Filters: func(time.Time) []nostr.Filter { return []nostr.Filter{{Kinds: []int{1}}} },
+		Deliver: func(_ context.Context, d relay.Delivery) {
+			<-time.NewTimer(10 * time.Millisecond).C
+			handled[d.Event.ID]++
+		},
+	}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		r.Faults.IgnoreLimits(true)
+		r.Faults.WithholdLive(true)
+		for i := range n {
+			require.NoError(t, r.Inject(raw(t, unsigned(i))))
+		}
+		r.Faults.CloseSubscriptions("error: ask again")
+		pass(n * 10 * time.Millisecond * 2)
+		require.Len(t, handled, n)
+		require.True(t, b.leg(mem).Live && b.leg(mem).CaughtUp)
+		require.Greater(t, b.leg(mem).Overflows, uint64(2))
+	})
+}
+
+// unsigned is an event whose id is right and whose signature is not.
+func unsigned(i int) *nostr.Event {
+	ev := &nostr.Event{PubKey: me, Sig: me + me, Kind: 1, CreatedAt: nostr.Timestamp(i), Tags: nostr.Tags{}}
+	ev.ID = ev.GetID()
+	return ev
+}
+
 // Failures in a row are answered ever later; a healthy spell begins anew.
 func TestBackoffGrowsAndResets(t *testing.T) {
 	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
@@ -188,9 +220,7 @@ func TestManyUnanswered(t *testing.T) {
 		ctx, cancel := context.WithCancel(b.ctx)
 		cancel()
 		for i := range 1100 {
-			ev := nostr.Event{PubKey: me, Sig: me + me, CreatedAt: nostr.Timestamp(i), Tags: nostr.Tags{}}
-			ev.ID = ev.GetID()
-			b.Publish(ctx, raw(t, &ev))
+			b.Publish(ctx, raw(t, unsigned(i)))
 		}
 		synctest.Wait()
 		require.LessOrEqual(t, b.Publications(mem), 1024)

@@ -16,6 +16,7 @@ var ageTests = map[string]func(*testing.T, *handle){
 	"done id is forgotten":       testDoneAge,
 	"sent parcels go in the end": testParcelAge,
 	"pending parcels stay":       testPendingAge,
+	"what is old is removed":     testRemoved,
 	"clock goes back":            testClockBack,
 }
 
@@ -94,7 +95,7 @@ func testParcelAge(t *testing.T, s *handle) {
 	left := n
 	for i := 0; left > 0; i++ {
 		require.Less(t, i, n, "each commit must remove some: %d are left", left)
-		commit(t, s, done(bob, over, fmt.Sprint("b", i)))
+		commit(t, s, done(alice, over, fmt.Sprint("b", i)))
 		left = 0
 		for i := range n {
 			_, ok, err := s.Parcel(t.Context(), alice, fmt.Sprint("p", i))
@@ -112,20 +113,40 @@ func testPendingAge(t *testing.T, s *handle) {
 	commit(t, s, replies(alice, start, "p1", "p2"))
 	now := start.Add(10 * nostrbot.DoneTTL)
 	for i := range 30 {
-		commit(t, s, done(bob, now, fmt.Sprint("m", i)))
+		commit(t, s, done([]nostrbot.PubKey{alice, bob}[i%2], now, fmt.Sprint("m", i)))
 	}
 	require.Equal(t, []string{"p1", "p2"}, waiting(t, s, alice))
 	send(t, s, alice, "p1")
 	require.Equal(t, []string{"p2"}, waiting(t, s, alice))
 	for i := 0; ; i++ {
 		require.Less(t, i, 30, "what was sent late must go too")
-		commit(t, s, done(carol, now, fmt.Sprint("m", i)))
+		commit(t, s, done(alice, now, fmt.Sprint("n", i)))
 		if _, ok, err := s.Parcel(t.Context(), alice, "p1"); !ok {
 			require.NoError(t, err)
 			break
 		}
 	}
 	require.Equal(t, []string{"p2"}, waiting(t, s, alice))
+}
+
+// Not only out of sight: asking for an earlier time does not bring it back.
+func testRemoved(t *testing.T, s *handle) {
+	commit(t, s, write(alice, start, 0, "one"))
+	var ids []string
+	for i := range 60 {
+		ids = append(ids, fmt.Sprint("m", i))
+	}
+	commit(t, s, done(alice, start, ids...))
+	over := start.Add(nostrbot.DoneTTL)
+	for i := 0; ; i++ {
+		c := load(t, s, alice, start, ids...)
+		require.EqualValues(t, 1, c.Rev)
+		if c.State == nil && c.Done == nil {
+			break
+		}
+		require.Less(t, i, len(ids), "each commit must remove some: state %q and %d ids are left", c.State, len(c.Done))
+		commit(t, s, done(alice, over, fmt.Sprint("n", i)))
+	}
 }
 
 func testClockBack(t *testing.T, s *handle) {

@@ -189,6 +189,12 @@ func (h *history) checkAll(t *rapid.T) {
 	var pending []nostrbot.PubKey
 	for _, who := range h.customers {
 		h.compare(t, who)
+		for _, want := range h.kept(who) {
+			p, ok, err := h.Parcel(t.Context(), who, want.ID)
+			require.NoError(t, err)
+			require.True(t, ok)
+			require.Equal(t, want, p)
+		}
 		if len(h.waiting(who)) > 0 {
 			pending = append(pending, who)
 		}
@@ -217,11 +223,5 @@ func (h *history) compare(t *rapid.T, who nostrbot.PubKey) {
 	require.Len(t, ps, len(waiting))
 	for i := range ps {
 		require.Equal(t, waiting[i], ps[i])
-	}
-	for _, want := range h.kept(who) {
-		p, ok, err := h.Parcel(ctx, who, want.ID)
-		require.NoError(t, err)
-		require.True(t, ok)
-		require.Equal(t, want, p)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/dmshop/dmshop/payments"
@@ -19,7 +20,8 @@ const (
 	// DefaultOpening is what a wallet begins with, where Options do not say
 	// otherwise.
 	DefaultOpening = 1_000_000 * payments.Sat
-	// MaxOpening is the most that one wallet may begin with.
+	// MaxOpening is the most that one wallet may begin with, small enough for
+	// the money of thousands of wallets to add up to a Msat.
 	MaxOpening = 10_000 * payments.BTC
 )
 
@@ -59,6 +61,7 @@ func New(kv payments.KV, o Options) *Network {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Openings = maps.Clone(o.Openings)
 	r := records{kv}
 	return &Network{options: o, records: r, journal: newJournal(r)}
 }
@@ -69,6 +72,7 @@ func New(kv payments.KV, o Options) *Network {
 // are one wallet.
 func (n *Network) Wallet(ctx context.Context, name string) (*Wallet, error) {
 	const op = "open wallet"
+	// A name has the form of a Charge's Key.
 	if (payments.Charge{Key: name, Amount: 1}).Validate() != nil {
 		return nil, refused(op, payments.ErrInvalid, errors.New("name: want 1 to 64 of [A-Za-z0-9_.-]"))
 	}
