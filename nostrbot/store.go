@@ -61,8 +61,8 @@ type Store interface {
 	// Commit writes the batch or nothing. It is durable when it returns nil,
 	// as far as the Store is durable at all. ErrDone goes before ErrConflict.
 	// After any other error, ctx's included, the batch was written whole or
-	// not at all; the same batch may be tried again, and ErrDone then says
-	// that the first try went through.
+	// not at all. A batch with done ids may then be tried again as it is:
+	// ErrDone says that the first try went through.
 	Commit(ctx context.Context, b Batch) error
 	Outbox
 }
@@ -116,7 +116,8 @@ type Batch struct {
 	// already is skipped and the older one stays as it is: for the customer's
 	// client the two are one message.
 	Parcels []Parcel
-	// Now is the time of the commit.
+	// Now is the time of the commit. A clock that is days ahead makes the
+	// Store forget too early.
 	Now time.Time
 }
 

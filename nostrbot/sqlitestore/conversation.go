@@ -67,7 +67,7 @@ func (s *Store) commit(ctx context.Context, b nostrbot.Batch) error {
 		parcels = append(parcels, row)
 	}
 	ids := slices.Compact(slices.Sorted(slices.Values(b.Done)))
-	customer, state, now := b.Customer[:], orNull(b.State), b.Now.UnixMicro()
+	customer, now := b.Customer[:], b.Now.UnixMicro()
 
 	return s.writer.do(ctx, func(w *writes) error {
 		for _, id := range ids {
@@ -83,9 +83,9 @@ func (s *Store) commit(ctx context.Context, b nostrbot.Batch) error {
 			var n int64
 			var err error
 			if b.Rev == 0 {
-				n, err = changes(w.begin, customer, state, now)
+				n, err = changes(w.begin, customer, b.State, now)
 			} else {
-				n, err = changes(w.move, state, now, customer, b.Rev)
+				n, err = changes(w.move, b.State, now, customer, b.Rev)
 			}
 			if err != nil {
 				return err
@@ -139,12 +139,4 @@ func (w *writes) forget() error {
 		}
 	}
 	return nil
-}
-
-// orNull makes an empty blob NULL.
-func orNull(b []byte) any {
-	if len(b) == 0 {
-		return nil
-	}
-	return b
 }

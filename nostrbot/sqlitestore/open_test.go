@@ -1,7 +1,9 @@
 package sqlitestore
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -92,6 +94,7 @@ func TestOpen_Refuses(t *testing.T) {
 	exec(t, at("marked"), "PRAGMA application_id = 77")
 	exec(t, at("versioned"), "PRAGMA user_version = 1")
 	require.NoError(t, os.Symlink(at("nowhere"), at("dangling")))
+	require.NoError(t, os.Mkdir(at("blocked-wal"), 0o700))
 	before, err := os.ReadFile(at("other"))
 	require.NoError(t, err)
 
@@ -104,6 +107,7 @@ func TestOpen_Refuses(t *testing.T) {
 		at("dangling"):         "no such file",
 		at("nul\x00"):          "invalid argument",
 		at("text"):             "no SQLite database",
+		at("blocked"):          "not writable",
 		at("other"):            "belongs to another program",
 		at("marked"):           "belongs to another program",
 		at("versioned"):        "belongs to another program",
@@ -167,6 +171,42 @@ func TestMigrate(t *testing.T) {
 	c, err := s.Load(ctx, nostrbot.PubKey{1}, testNow)
 	require.NoError(t, err)
 	require.Equal(t, "one", string(c.State))
+}
+
+// recorder notes what is prepared.
+type recorder struct {
+	preparer
+	texts *[]string
+}
+
+func (r recorder) PrepareContext(ctx context.Context, text string) (*sql.Stmt, error) {
+	*r.texts = append(*r.texts, text)
+	return r.preparer.PrepareContext(ctx, text)
+}
+
+// No statement walks a whole table or sorts: all find their rows by an index.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, filepath.Join(t.TempDir(), "shop.db"))
+	var texts []string
+	var q queries
+	var w writes
+	require.NoError(t, q.prepare(t.Context(), recorder{s.reads, &texts}))
+	require.NoError(t, w.prepare(t.Context(), recorder{s.writer.conn, &texts}))
+	require.NoError(t, errors.Join(q.close(), w.close()))
+	require.Len(t, texts, 17)
+	for _, text := range texts {
+		rows, err := s.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, 11)...)
+		require.NoError(t, err, text)
+		for rows.Next() {
+			var id, parent, unused int
+			var step string
+			require.NoError(t, rows.Scan(&id, &parent, &unused, &step))
+			require.NotContains(t, step, "SCAN", text)
+			require.NotContains(t, step, "TEMP B-TREE", text)
+		}
+		require.NoError(t, rows.Err())
+	}
 }
 
 func TestOpen_AtOnce(t *testing.T) {

@@ -91,7 +91,7 @@ func (s *Store) update(ctx context.Context, p nostrbot.Parcel) error {
 		return err
 	}
 	return s.writer.do(ctx, func(w *writes) error {
-		_, err := changes(w.update, orNull(p.Event), string(p.State), p.Attempts, p.DueAt.UnixMicro(), receipts,
+		_, err := changes(w.update, p.Event, string(p.State), p.Attempts, p.DueAt.UnixMicro(), receipts,
 			p.To[:], []byte(p.ID))
 		return err
 	})
@@ -112,7 +112,7 @@ func parcelRow(p nostrbot.Parcel) ([]any, error) {
 		return nil, err
 	}
 	return []any{
-		p.To[:], []byte(p.ID), string(p.Via), orNull(p.Event), orNull(p.Rumor), relays,
+		p.To[:], []byte(p.ID), string(p.Via), p.Event, p.Rumor, relays,
 		string(p.State), p.Attempts, p.DueAt.UnixMicro(), receipts, p.CreatedAt.UnixMicro(),
 	}, nil
 }

@@ -133,30 +133,30 @@ func (d *Desk) move(ctx context.Context, o *Order, on Event) error {
 
 // attend makes sure that somebody drives the order.
 func (d *Desk) attend(o Order) {
-	n := name(o.Customer, o.ID)
+	name := o.name()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.ctx == nil || d.ctx.Err() != nil || d.driven[n] {
+	if d.ctx == nil || d.ctx.Err() != nil || d.driven[name] {
 		return // Run, or the present driver, reads it from the Book
 	}
-	d.driven[n] = true
+	d.driven[name] = true
 	ctx := d.ctx
-	d.drivers.Go(func() { d.drive(ctx, n) })
+	d.drivers.Go(func() { d.drive(ctx, name) })
 }
 
 // drive moves one order until it is at its end or waits for the customer.
-func (d *Desk) drive(ctx context.Context, n string) {
+func (d *Desk) drive(ctx context.Context, name string) {
 	pause := d.Poll
 	for ctx.Err() == nil {
-		o, ok, err := d.Book.read(ctx, n)
+		o, ok, err := d.Book.read(ctx, name)
 		var wait time.Duration
 		if err == nil && !ok {
 			return
 		}
 		if err == nil {
-			if o.Told != o.Notice() {
+			if n := o.Notice(); n != "" && n != o.Told {
 				err = d.tell(ctx, &o)
-			} else if d.rest(n, o) {
+			} else if d.rest(name, o) {
 				return
 			} else {
 				wait, err = d.step(ctx, &o)
@@ -191,16 +191,16 @@ func (d *Desk) tell(ctx context.Context, o *Order) error {
 // rest ends the driver when there is nothing to do. Whoever changes the order
 // later attends to it again, after the change; so the state is read once more
 // when the mark is off.
-func (d *Desk) rest(n string, o Order) bool {
+func (d *Desk) rest(name string, o Order) bool {
 	over := Table.Terminal(o.State) || o.State == RefundDue ||
 		o.State == Expired && d.now().After(o.ExpiresAt.Add(lateWatch))
 	if !over {
 		return false
 	}
 	d.mu.Lock()
-	delete(d.driven, n)
+	delete(d.driven, name)
 	d.mu.Unlock()
-	if now, ok, err := d.Book.read(d.ctx, n); err == nil && ok && now.rev != o.rev {
+	if now, ok, err := d.Book.read(d.ctx, name); err == nil && ok && now.rev != o.rev {
 		d.attend(now)
 	}
 	return true

@@ -60,14 +60,20 @@ type Refund struct {
 	Hash   payments.Hash `json:"hash,omitzero"`
 }
 
-// Notice names what the customer should have been told by now; each is told
-// once.
+// Notice names what the customer should have been told by now, each once; it
+// is empty in states that are nobody's news.
 func (o *Order) Notice() string {
-	if o.State == RefundDue {
+	switch o.State {
+	case Fulfilling, Refunding:
+		return ""
+	case RefundDue:
 		return fmt.Sprintf("%s-%d", o.State, o.Refund.Attempt)
+	default:
+		return string(o.State)
 	}
-	return string(o.State)
 }
+
+func (o *Order) name() string { return orderName(o.Customer, o.ID) }
 
 // ErrStale says that somebody else moved the order first: read it again.
 var ErrStale = errors.New("the order changed meanwhile")
@@ -77,14 +83,14 @@ type Book struct{ KV payments.KV }
 
 const prefix = "order/"
 
-func name(customer nostrbot.PubKey, id string) string {
+func orderName(customer nostrbot.PubKey, id string) string {
 	return prefix + customer.String() + "/" + id
 }
 
 // Get reads an order of a customer; ok is false when they have none by this
 // id. IDs of other customers are not found.
 func (b Book) Get(ctx context.Context, customer nostrbot.PubKey, id string) (o Order, ok bool, err error) {
-	return b.read(ctx, name(customer, strings.ToLower(id)))
+	return b.read(ctx, orderName(customer, strings.ToLower(id)))
 }
 
 func (b Book) read(ctx context.Context, name string) (o Order, ok bool, err error) {
@@ -108,7 +114,7 @@ func (b Book) Put(ctx context.Context, o *Order) error {
 	if err != nil {
 		return fmt.Errorf("write order: %w", err)
 	}
-	ok, err := b.KV.Put(ctx, name(o.Customer, o.ID), raw, o.rev)
+	ok, err := b.KV.Put(ctx, o.name(), raw, o.rev)
 	if err != nil {
 		return fmt.Errorf("write order: %w", err)
 	}

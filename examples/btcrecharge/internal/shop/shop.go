@@ -296,9 +296,6 @@ func (s *Shop) refundTo(ctx context.Context, c *chat, addr lnaddr.Address) error
 func (s *Shop) Tell(bot *nostrbot.Bot) func(context.Context, orders.Order) error {
 	return func(ctx context.Context, o orders.Order) error {
 		text := textNotice(o)
-		if text == "" {
-			return nil
-		}
 		return bot.Do(ctx, o.Customer, "order-"+o.ID+"-"+o.Notice(), stateful(func(_ context.Context, c *chat) error {
 			switch o.State {
 			case orders.Delivered, orders.Expired, orders.Refunded:

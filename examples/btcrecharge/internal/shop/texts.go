@@ -120,8 +120,7 @@ func textStillWaiting(o orders.Order) string {
 	return "Your invoice still waits for payment.\n\n" + textInvoice(o)
 }
 
-// textNotice is what the customer hears when an order moves; empty when that
-// is nothing.
+// textNotice is what the customer hears when an order moves.
 func textNotice(o orders.Order) string {
 	switch o.State {
 	case orders.Paid:
