@@ -82,6 +82,8 @@ func New(cfg Config) (*Bot, error) {
 		Deliver: b.intake.deliver,
 		Logger:  cfg.Logger,
 		OnUp:    b.outbox.relayUp,
+
+		OnCaughtUp: b.intake.caughtUp,
 	}
 	if cfg.Signer != nil {
 		var err error

@@ -381,3 +381,60 @@ func TestBot_RunnerThatFailsEndsTheRun(t *testing.T) {
 type runner func(context.Context) error
 
 func (r runner) Run(ctx context.Context) error { return r(ctx) }
+
+func TestBot_BacklogIsHandledInTheOrderOfWriting(t *testing.T) {
+	t.Parallel()
+	for _, via := range protocols {
+		t.Run(string(via), func(t *testing.T) {
+			t.Parallel()
+			n := newNet(t)
+			alice := n.person(t)
+			const messages = 30
+			start := time.Now().Add(-time.Hour)
+			for i := range messages {
+				alice.publish(alice.seal(fmt.Sprintf("ping %d", i), via, start.Add(time.Duration(i)*time.Second)).Event)
+			}
+			n.run(t, nostrbot.Config{}, ping)
+			for i := range messages {
+				alice.hears(fmt.Sprintf("pong %d", i))
+			}
+		})
+	}
+}
+
+// A customer who writes more than a mailbox holds, while it is stuck, is
+// answered all the same: what did not fit is asked for again.
+func TestBot_FloodOfOneCustomerLosesNothing(t *testing.T) {
+	t.Parallel()
+	n := newNet(t)
+	started, release := make(chan struct{}), make(chan struct{})
+	n.run(t, nostrbot.Config{}, func(b *nostrbot.Bot) {
+		ping(b)
+		b.Command("wait", "", func(context.Context, *nostrbot.Message) error {
+			close(started)
+			<-release
+			return nil
+		})
+	})
+	alice, bob := n.person(t), n.person(t)
+	alice.says("wait", dm.NIP04)
+	<-started
+	const messages = 200
+	want := map[string]bool{}
+	for i := range messages {
+		alice.says(fmt.Sprintf("ping %d", i), dm.NIP04)
+		want[fmt.Sprintf("pong %d", i)] = true
+	}
+	bob.says("ping", dm.NIP17)
+	bob.hears("pong") // nobody else waits
+	close(release)
+	for len(want) > 0 {
+		select {
+		case m := <-alice.heard:
+			require.True(t, want[m.Text], "%q: not twice, nothing else", m.Text)
+			delete(want, m.Text)
+		case <-time.After(patience):
+			t.Fatalf("%d of %d were not answered", len(want), messages)
+		}
+	}
+}

@@ -40,7 +40,15 @@ func (in *intake) init(b *Bot) {
 
 // deliver is called by the relay legs, each its own goroutine.
 func (in *intake) deliver(ctx context.Context, d relay.Delivery) {
-	o := &opening{Delivery: d, opened: make(chan struct{})}
+	in.queue(ctx, &opening{Delivery: d, opened: make(chan struct{})})
+}
+
+// caughtUp is called by a leg after it delivered all that the relay kept.
+func (in *intake) caughtUp(ctx context.Context, url string) {
+	in.queue(ctx, &opening{Delivery: relay.Delivery{Relay: url}, opened: make(chan struct{})})
+}
+
+func (in *intake) queue(ctx context.Context, o *opening) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, queue := range []chan *opening{in.work, in.order} {
@@ -63,7 +71,9 @@ func (in *intake) run(ctx context.Context) (stop func()) {
 			for {
 				select {
 				case o := <-in.work:
-					in.open(ctx, o)
+					if o.Event != nil {
+						in.open(ctx, o)
+					}
 					close(o.opened)
 				case <-in.stop:
 					return
@@ -71,22 +81,32 @@ func (in *intake) run(ctx context.Context) (stop func()) {
 			}
 		})
 	}
-	wg.Go(func() {
-		for {
+	wg.Go(in.sort)
+	return func() { close(in.stop); wg.Wait() }
+}
+
+// sort hands the opened messages to the mailboxes, in order.
+func (in *intake) sort() {
+	held := &backlog{legs: map[string]*held{}, put: func(a addressed) { in.bot.boxes.put(a.customer, a.letter) }}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		if next := held.expire(time.Now()); next > 0 {
+			timer.Reset(next)
+		}
+		select {
+		case o := <-in.order:
 			select {
-			case o := <-in.order:
-				select {
-				case <-o.opened:
-					in.accept(o)
-				case <-in.stop:
-					return
-				}
+			case <-o.opened:
+				in.accept(held, o)
 			case <-in.stop:
 				return
 			}
+		case <-timer.C:
+		case <-in.stop:
+			return
 		}
-	})
-	return func() { close(in.stop); wg.Wait() }
+	}
 }
 
 // open tries until the event is opened or refused: a signer that could not be
@@ -106,16 +126,16 @@ func (in *intake) open(ctx context.Context, o *opening) {
 	}
 }
 
-func (in *intake) accept(o *opening) {
+func (in *intake) accept(held *backlog, o *opening) {
 	b := in.bot
-	if o.err != nil {
+	switch {
+	case o.Event == nil:
+		held.complete(o.Relay)
+	case o.err != nil:
 		b.log.Debug("message refused", "event", o.Event.ID, "relay", o.Relay, "err", o.err)
-		return
+	case o.msg.Kind == 4 || o.msg.Kind == 14: // else a reaction, a file, a deletion: nothing to answer
+		held.add(addressed{o.msg.From, letter{
+			id: o.msg.ID, text: o.msg.Text, sentAt: o.msg.SentAt, via: o.msg.Via, relay: o.Relay,
+		}}, o.Stored, time.Now())
 	}
-	if o.msg.Kind != 4 && o.msg.Kind != 14 {
-		return // a reaction, a file, a deletion: nothing that a command answers
-	}
-	b.boxes.put(o.msg.From, letter{
-		id: o.msg.ID, text: o.msg.Text, sentAt: o.msg.SentAt, via: o.msg.Via, relay: o.Relay,
-	})
 }

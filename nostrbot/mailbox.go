@@ -84,7 +84,7 @@ func (s *mailboxes) serve(customer PubKey, box *mailbox) {
 			delete(s.boxes, customer)
 			s.mu.Unlock()
 			if box.missed {
-				_ = box.missed
+				s.bot.pool.Refresh()
 			}
 			return
 		}

@@ -30,6 +30,11 @@ type Config struct {
 	// waits for Deliver to return. A panic in it is logged and that event is
 	// dropped. Set together with Filters.
 	Deliver func(ctx context.Context, d Delivery)
+	// OnCaughtUp is told by Deliver's goroutine of a relay when all that the
+	// relay kept for a REQ has been delivered, so that what was stored, newest
+	// first, can be put in order. It comes again after each fresh REQ. May be
+	// nil.
+	OnCaughtUp func(ctx context.Context, relay string)
 	// OnUp is told each time a relay can be published to (again): it was
 	// connected, or it accepted our AUTH. Guests are told of too. Calls for
 	// one relay come one at a time and are merged while one is running. May

@@ -252,10 +252,15 @@ func (l *leg) deliverOne(ctx context.Context, d Delivery) {
 	defer func() {
 		// One hostile event must not end the process, at each start again.
 		if v := recover(); v != nil {
-			l.log.Error("Deliver panicked, event dropped", "event", d.Event.ID, "panic", v, "stack", string(debug.Stack()))
+			l.log.Error("Deliver panicked, event dropped", "panic", v, "stack", string(debug.Stack()))
 		}
 	}()
-	l.cfg.Deliver(ctx, d)
+	switch {
+	case d.Event != nil:
+		l.cfg.Deliver(ctx, d)
+	case l.cfg.OnCaughtUp != nil:
+		l.cfg.OnCaughtUp(ctx, l.url)
+	}
 }
 
 func (l *leg) snapshot() Leg {

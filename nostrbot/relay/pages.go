@@ -64,6 +64,7 @@ func (s *session) caughtUp() {
 	if len(s.pages.todo) == 0 {
 		s.leg.health.CaughtUp = true
 		s.leg.seen = nil
+		s.leg.queue.mark(Delivery{Relay: s.leg.url})
 	}
 }
 

@@ -97,6 +97,21 @@ func (p *Pool) Run(ctx context.Context) error {
 	return nil
 }
 
+// Refresh asks every own relay again, by a fresh REQ, for all that it keeps: for
+// a caller that could not take what was delivered. A leg that is not live asks
+// anyway.
+func (p *Pool) Refresh() {
+	for _, l := range p.own {
+		l.mu.Lock()
+		l.seen = nil // what was delivered is wanted again
+		if l.sess != nil && l.sess.sub.phase == live {
+			l.sess.sub.phase, l.sess.sub.due = waiting, time.Now()
+			l.sess.poke()
+		}
+		l.mu.Unlock()
+	}
+}
+
 // Health reports on each own relay, in the order of the configuration, then on
 // each guest.
 func (p *Pool) Health() []Leg {

@@ -41,6 +41,18 @@ func (q *queue) push(d Delivery, size int) bool {
 	return true
 }
 
+// mark adds a delivery without an event, which is always let in: there is at
+// most one a REQ.
+func (q *queue) mark(d Delivery) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.items = append(q.items, queued{Delivery: d})
+	select {
+	case q.ready <- struct{}{}:
+	default:
+	}
+}
+
 // pop waits for an event; ok is false when ctx ended.
 func (q *queue) pop(ctx context.Context) (d Delivery, ok bool) {
 	for ctx.Err() == nil {
