@@ -1,6 +1,7 @@
 package nostrbot
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -54,4 +55,17 @@ func TestBacklog(t *testing.T) {
 	b.add(at("a", strings.Repeat("x", holdBytes), 1), true, start)
 	require.Len(t, take(), 1)
 	require.Empty(t, b.legs["a"].letters)
+}
+
+func TestRecentIDs_IsBounded(t *testing.T) {
+	t.Parallel()
+	var r recentIDs
+	for i := range 3 * keepIDs {
+		r.add(strconv.Itoa(i))
+		r.add(strconv.Itoa(i))
+	}
+	require.Len(t, r.ids, keepIDs)
+	require.False(t, r.has(strconv.Itoa(2*keepIDs-1)))
+	require.True(t, r.has(strconv.Itoa(2*keepIDs)))
+	require.True(t, r.has(strconv.Itoa(3*keepIDs-1)))
 }

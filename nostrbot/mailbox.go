@@ -26,6 +26,7 @@ type mailboxes struct {
 	slots  chan struct{} // bounds how many customers are served at once
 	mu     sync.Mutex
 	boxes  map[PubKey]*mailbox
+	done   recentIDs
 	closed bool
 	wg     sync.WaitGroup
 }
@@ -52,6 +53,9 @@ func (s *mailboxes) put(customer PubKey, l letter) bool {
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
+	}
+	if l.do == nil && s.done.has(l.id) {
+		return true
 	}
 	box := s.boxes[customer]
 	if box == nil {
@@ -98,6 +102,9 @@ func (s *mailboxes) serve(customer PubKey, box *mailbox) {
 		}
 		s.mu.Lock()
 		delete(box.queued, l.id)
+		if err == nil && l.do == nil {
+			s.done.add(l.id)
+		}
 		s.mu.Unlock()
 	}
 }
@@ -119,3 +126,34 @@ func (s *mailboxes) close(ctx context.Context) {
 }
 
 func (s *mailboxes) wait() { s.wg.Wait() }
+
+// recentIDs remembers the newest few thousand ids. It only saves work: whether
+// a message was handled, the Store knows. Without it, what was handled would
+// crowd out of a full mailbox what was not, each time the relays are asked
+// again.
+type recentIDs struct {
+	ids  map[string]bool
+	ring []string
+	next int
+}
+
+const keepIDs = 8192
+
+func (r *recentIDs) has(id string) bool { return r.ids[id] }
+
+func (r *recentIDs) add(id string) {
+	if r.ids == nil {
+		r.ids = map[string]bool{}
+	}
+	if r.ids[id] {
+		return
+	}
+	if len(r.ring) < keepIDs {
+		r.ring = append(r.ring, id)
+	} else {
+		delete(r.ids, r.ring[r.next])
+		r.ring[r.next] = id
+		r.next = (r.next + 1) % keepIDs
+	}
+	r.ids[id] = true
+}

@@ -14,8 +14,11 @@ const (
 	pageSize = 100 // fits into the free half of the queue
 	// Fewer stored events than this and the relay has no more: no relay is
 	// known to cap its answers that low.
-	pageMin  = 20
-	maxPages = 1000 // per catch-up, against a relay that makes up events for ever
+	pageMin = 20
+	// The most that is asked for at once, when more events than a page holds
+	// are of one second; relays cap it as they like.
+	pageLimit = 5000
+	maxPages  = 1000 // per catch-up, against a relay that makes up events for ever
 )
 
 var errNoPageEOSE = errors.New("no EOSE after the REQ of a page")
@@ -111,15 +114,22 @@ func (p *pager) note(ev *nostr.Event, patience time.Duration) {
 }
 
 // endPage moves until back. It stays on the oldest second seen, as the page
-// may have been cut within it; a page that brought that second alone steps
-// over it. So until always falls, and an empty page is the end.
+// may have been cut within it; a page that brought that second alone asks for
+// a longer page, and then steps over it. So until always falls in the end, and
+// an empty page is the end.
 func (s *session) endPage() {
 	p := &s.pages
 	s.closeSub(p.id)
 	f := &p.todo[0]
 	until := p.got.oldest
-	if until == *f.Until {
+	switch {
+	case until != *f.Until:
+		f.Limit = pageSize
+	case p.got.count >= f.Limit && f.Limit < pageLimit:
+		f.Limit = min(10*f.Limit, pageLimit) // may overflow the queue, which is survived
+	default:
 		until--
+		f.Limit = pageSize
 	}
 	f.Until = &until
 	p.id, p.due, p.attempt = "", time.Time{}, 0
