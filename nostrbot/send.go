@@ -34,6 +34,7 @@ func (b *Bot) Send(ctx context.Context, to PubKey, text, key string) error {
 		return fmt.Errorf("nostrbot: send: load conversation: %w", err)
 	}
 	if len(conv.Done) > 0 {
+		b.outbox.kick(to) // the first call may have failed after its commit
 		return nil
 	}
 	rec, err := readRecord(conv.State)

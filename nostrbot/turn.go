@@ -20,15 +20,19 @@ var ErrStopping = errors.New("nostrbot: the bot is stopping")
 // given up with an apology. It returns early, with nothing written, only when
 // the bot is stopping; the message is then handled at the next start.
 func (b *Bot) handle(customer PubKey, l letter) error {
-	pause := 200 * time.Millisecond
+	pause, doubt := 200*time.Millisecond, false
 	for attempt := 1; ; {
 		err := b.turn(customer, l, false)
 		switch {
+		case errors.Is(err, ErrDone) && doubt:
+			b.outbox.kick(customer) // our own commit went through, though it failed
+			return nil
 		case err == nil || errors.Is(err, ErrDone):
 			return nil
 		case b.handlers.Err() != nil:
 			return ErrStopping
 		case errors.Is(err, ErrConflict):
+			doubt = true
 			continue // another bot on this store moved on: look again
 		}
 		var failure *handlerError
@@ -42,6 +46,7 @@ func (b *Bot) handle(customer PubKey, l letter) error {
 				}
 			}
 		} else {
+			doubt = true
 			b.log.Error("store failed, trying again", "customer", customer, "message", l.id, "err", err)
 		}
 		b.boxes.idle(func() { // others are served meanwhile

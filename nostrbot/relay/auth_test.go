@@ -3,7 +3,6 @@ package relay_test
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,21 +120,4 @@ func TestAuthedAndStillRefused(t *testing.T) {
 	v := b.Publish(b.ctx, raw(t, toMe(t, "x")))[0]
 	require.Equal(t, relay.AuthRequired, v.Status)
 	require.Equal(t, 2, r.Count(devrelay.EVENT), "tried once more")
-}
-
-// Challenges without end do not make us sign without end, or ask again.
-func TestChallengeFlood(t *testing.T) {
-	t.Parallel()
-	r := startRelay(t, devrelay.Options{})
-	var signatures atomic.Int64
-	b := startPool(t, relay.Config{URLs: []string{r.URL()}, Timing: relay.Timing{BackoffMin: 1e9, BackoffMax: 2e9},
-		Sign: func(ctx context.Context, ev *nostr.Event) error { signatures.Add(1); return sign(ctx, ev) }})
-	b.eventually(r.URL(), isLive)
-	for i := range 100 {
-		r.SendFrame(`["AUTH","` + string(rune('a'+i%26)) + `"]`)
-	}
-	b.wait(r, devrelay.AUTH, 1)
-	require.NoError(t, r.Publish(toMe(t, "still here")))
-	b.expect("still here")
-	require.LessOrEqual(t, signatures.Load(), int64(2))
 }

@@ -107,8 +107,8 @@ func TestQueueBounds(t *testing.T) {
 		q := newQueue()
 		var in []*nostr.Event
 		bytes := []int{}
-		for range rapid.IntRange(0, 600).Draw(t, "steps") {
-			if rapid.Bool().Draw(t, "pop") {
+		for range rapid.IntRange(0, 500).Draw(t, "steps") {
+			if rapid.IntRange(0, 9).Draw(t, "pop") == 0 {
 				d, ok := q.take()
 				require.Equal(t, len(in) > 0, ok)
 				if ok {
@@ -117,7 +117,7 @@ func TestQueueBounds(t *testing.T) {
 				}
 				continue
 			}
-			ev, size := new(nostr.Event), rapid.IntRange(1, 512<<10).Draw(t, "size")
+			ev, size := new(nostr.Event), rapid.SampledFrom([]int{1, 1000, 30_000, 512 << 10}).Draw(t, "size")
 			if q.push(Delivery{Event: ev}, size) {
 				in, bytes = append(in, ev), append(bytes, size)
 			}

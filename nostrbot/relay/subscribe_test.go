@@ -192,6 +192,17 @@ func TestEndlessMessageEndsTheConnection(t *testing.T) {
 	require.ErrorContains(t, b.leg(r.URL()).Err, "endless")
 }
 
+// On a real socket the kernel takes our pings for a peer that is gone.
+func TestHalfOpenSocketIsNoticed(t *testing.T) {
+	t.Parallel()
+	r := startRelay(t, devrelay.Options{})
+	b := startPool(t, relay.Config{URLs: []string{r.URL()}, Timing: relay.Timing{Ping: 50 * time.Millisecond, Dead: time.Second}})
+	b.eventually(r.URL(), isLive)
+	r.Faults.HalfOpen(true)
+	b.eventually(r.URL(), func(l relay.Leg) bool { return !l.Connected })
+	require.ErrorContains(t, b.leg(r.URL()).Err, "half-open")
+}
+
 // A black hole takes the connection and never says a word.
 func TestBlackHoleDelaysNobody(t *testing.T) {
 	t.Parallel()

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -119,6 +120,23 @@ func TestSilenceEndsInFreshREQ(t *testing.T) {
 		require.Equal(t, 3, r.Count(devrelay.REQ), "after 30 s of silence and a wait")
 		require.True(t, b.leg(mem).Live)
 		require.Equal(t, 1, r.Count(devrelay.Connected))
+	})
+}
+
+// A relay that is slow to send what it keeps is not silent.
+func TestSlowAnswerIsNoSilence(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		r.Faults.WithholdEOSE(true)
+		r.Faults.CloseSubscriptions("error: x")
+		pass(2 * time.Second)
+		for range 10 {
+			require.NoError(t, r.Publish(toMe(t, nostr.GeneratePrivateKey())))
+			pass(20 * time.Second)
+		}
+		require.Len(t, b.got, 10)
+		require.Equal(t, 2, r.Count(devrelay.REQ))
+		pass(15 * time.Second)
+		require.Equal(t, 3, r.Count(devrelay.REQ))
 	})
 }
 
@@ -239,6 +257,32 @@ func TestAuthWithoutAnswer(t *testing.T) {
 	})
 }
 
+// Challenges without end do not make us sign without end, or ask again.
+func TestChallengeFlood(t *testing.T) {
+	var signatures atomic.Int64
+	inBubble(t, relay.Config{Sign: func(ctx context.Context, ev *nostr.Event) error {
+		signatures.Add(1)
+		return sign(ctx, ev)
+	}}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		for i := range 50 {
+			r.SendFrame(`["AUTH","` + strings.Repeat("x", i+1) + `"]`)
+			synctest.Wait()
+		}
+		require.EqualValues(t, 1, signatures.Load())
+		pass(2 * time.Second)
+		require.EqualValues(t, 2, signatures.Load(), "the last one")
+
+		r.Faults.RequireAuth(devrelay.AuthOnConnect)
+		pass(2 * time.Second)
+		require.True(t, b.leg(mem).Authed)
+		require.EqualValues(t, 3, signatures.Load())
+		r.Faults.RequireAuth(devrelay.AuthSilent) // the same challenge again
+		pass(time.Minute)
+		require.EqualValues(t, 3, signatures.Load())
+		require.True(t, b.leg(mem).Live)
+	})
+}
+
 func TestGuests(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -261,10 +305,13 @@ func TestGuests(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, pool.Publish(ctx, ev), "no own relays")
 
-		r.Faults.RequireAuth(devrelay.AuthOnConnect)
+		r.Faults.RequireAuth(devrelay.AuthSilent)
 		require.True(t, pool.Publish(ctx, ev, mem)[0].Delivered())
 		require.Equal(t, mem, <-ups)
-		require.Equal(t, 2, r.Count(devrelay.EVENT), "we tell who we are only if asked to")
+		require.Zero(t, r.Count(devrelay.AUTH), "we tell who we are only if it insists")
+		r.Faults.RequireAuth(devrelay.AuthOnConnect)
+		require.True(t, pool.Publish(ctx, ev, mem)[0].Delivered())
+		require.Equal(t, 1, r.Count(devrelay.AUTH))
 		require.True(t, pool.Publish(ctx, ev, mem)[0].Delivered())
 		require.Equal(t, 1, r.Count(devrelay.Connected))
 		require.True(t, pool.Health()[0].Guest)

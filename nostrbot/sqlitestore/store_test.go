@@ -82,6 +82,20 @@ func TestKV_Names(t *testing.T) {
 	}
 }
 
+func TestKV_Nil(t *testing.T) {
+	t.Parallel()
+	s := open(t, filepath.Join(t.TempDir(), "kv.db"))
+	for rev := range int64(3) { // nil over nothing, over nil, over something
+		ok, err := s.Put(t.Context(), "a", nil, rev)
+		require.NoError(t, err)
+		require.True(t, ok)
+	}
+	value, rev, err := s.Get(t.Context(), "a")
+	require.NoError(t, err)
+	require.EqualValues(t, 3, rev)
+	require.Equal(t, []byte{}, value)
+}
+
 func TestKV_Closed(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "kv.db"))

@@ -67,7 +67,7 @@ func TestGroup(t *testing.T) {
 	require.NoError(t, s.Commit(t.Context(), nostrbot.Batch{Customer: nostrbot.PubKey{1}, Rev: 0, Done: []string{"m1"}, Now: testNow}))
 	n := transactions(t, s)
 	unlock := lock(t, path)
-	const waiting = groupMax
+	const waiting = groupMax + 1
 	errs := make([]error, waiting)
 	var wg sync.WaitGroup
 	for i := range waiting {
@@ -96,7 +96,7 @@ func TestGroup(t *testing.T) {
 		switch i % 4 {
 		case 0:
 			require.NoError(t, err)
-			require.Equal(t, "one", string(c.State))
+			require.Equal(t, "one", string(c.State), "write %d", i)
 		case 1:
 			require.ErrorIs(t, err, nostrbot.ErrConflict)
 		case 2:
@@ -111,7 +111,7 @@ func TestGroup(t *testing.T) {
 	c, err := s.Load(t.Context(), nostrbot.PubKey{1}, testNow, "m1", "lost1", "lost2")
 	require.NoError(t, err)
 	require.Equal(t, nostrbot.Conversation{Rev: 1, Done: []string{"m1"}}, c, "refused is nothing")
-	require.Equal(t, 1, *n, "transactions")
+	require.Equal(t, 2, *n, "transactions: a full one and the rest")
 }
 
 // A transaction that fails is nobody's success, and the next one works.
@@ -142,6 +142,15 @@ func TestGroup_Fails(t *testing.T) {
 	}
 	pages(1 << 30)
 	require.NoError(t, s.Commit(t.Context(), state(1, 1, "two")))
+}
+
+// A transaction that goes wrong in the middle is not left open.
+func TestGroup_Abandoned(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, filepath.Join(t.TempDir(), "shop.db"))
+	err := s.writer.do(t.Context(), func(*writes) error { return s.writer.exec("RELEASE job") })
+	require.ErrorContains(t, err, "no such savepoint")
+	require.NoError(t, s.Commit(t.Context(), state(1, 0, "one")))
 }
 
 // A commit that the disk refuses at the last moment takes back all verdicts,
@@ -177,6 +186,25 @@ func TestGroup_CommitFails(t *testing.T) {
 	require.Empty(t, c.Done)
 	require.NoError(t, s.writer.conn.Raw(func(any) error { fail = 0; return nil }))
 	require.NoError(t, s.Commit(t.Context(), state(1, 0, "one")))
+}
+
+// A ctx that is over before the call does not even queue.
+func TestCommit_Over(t *testing.T) {
+	t.Parallel()
+	s := mustOpen(t, filepath.Join(t.TempDir(), "shop.db"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.writer.mu.Lock()
+	result := make(chan error, 1)
+	go func() { result <- s.Commit(ctx, state(1, 0, "one")) }()
+	var err error
+	select {
+	case err = <-result:
+	case <-time.After(10 * time.Second):
+		err = errors.New("waits for the queue")
+	}
+	s.writer.mu.Unlock()
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestCommit_Withdrawn(t *testing.T) {
