@@ -95,6 +95,9 @@ func TestOpen_Refuses(t *testing.T) {
 	exec(t, at("versioned"), "PRAGMA user_version = 1")
 	require.NoError(t, os.Symlink(at("nowhere"), at("dangling")))
 	require.NoError(t, os.Mkdir(at("blocked-shm"), 0o700))
+	long := at(strings.Repeat("long/", 120))
+	require.NoError(t, os.MkdirAll(long, 0o700))
+	long = filepath.Join(long, "s.db")
 	before, err := os.ReadFile(at("other"))
 	require.NoError(t, err)
 
@@ -108,6 +111,7 @@ func TestOpen_Refuses(t *testing.T) {
 		at("nul\x00"):          "invalid argument",
 		at("text"):             "no SQLite database",
 		at("blocked"):          "not writable",
+		long:                   "permissions, and the length",
 		at("other"):            "belongs to another program",
 		at("marked"):           "belongs to another program",
 		at("versioned"):        "belongs to another program",
@@ -215,11 +219,13 @@ func TestOpen_AtOnce(t *testing.T) {
 	t.Parallel()
 	for range 5 {
 		path := filepath.Join(t.TempDir(), "shop.db")
-		const n = 8
+		const n = 16
 		errs := make([]error, n)
+		ready := make(chan struct{})
 		var wg sync.WaitGroup
 		for i := range n {
 			wg.Go(func() {
+				<-ready
 				s, err := Open(path)
 				if err == nil {
 					if err = s.Commit(t.Context(), state(byte(i+1), 0, "one")); err == nil {
@@ -229,6 +235,7 @@ func TestOpen_AtOnce(t *testing.T) {
 				errs[i] = err
 			})
 		}
+		close(ready)
 		wg.Wait()
 		for _, err := range errs {
 			require.NoError(t, err)

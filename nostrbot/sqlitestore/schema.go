@@ -151,7 +151,9 @@ func explain(err error) error {
 		return fmt.Errorf("another process keeps the file locked: %w", err)
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("the disk is full: %w", err)
-	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN:
+	case sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("SQLite cannot open the file: check its permissions, and the length of the path: %w", err)
+	case sqlite3.SQLITE_READONLY:
 		return fmt.Errorf("the file, its directory, or the -wal or -shm beside it is not writable: %w", err)
 	case sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("the file is no SQLite database: choose another path: %w", err)

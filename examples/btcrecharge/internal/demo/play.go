@@ -9,7 +9,7 @@ import (
 	"github.com/dmshop/dmshop/nostrbot/dm"
 )
 
-const terminalHint = "enter: send · :pay pays the last invoice · :address :lnurl send yours · :crash kills the bot · ctrl+c leaves"
+const terminalHint = ":pay the last invoice · :address · :lnurl · :balance · :crash the bot · ctrl+c leave"
 
 // Play shows a demo in the terminal until the customer leaves.
 func Play(ctx context.Context, opts Options) (err error) {
@@ -27,7 +27,9 @@ func Play(ctx context.Context, opts Options) (err error) {
 	screen = Terminal{
 		Title: "top-ups by DM, " + string(opts.Via) + ", sandbox",
 		Hint:  terminalHint,
-		Do:    w.enter,
+		Greeting: "You are the customer; the bot is " + w.npub + ".\n" +
+			"Say hi, or begin with /menu RO. No real money moves.",
+		Do: w.enter,
 		Wallet: func(ctx context.Context) string {
 			b, err := w.wallet.Balance(ctx)
 			if err != nil {

@@ -18,6 +18,8 @@ type Terminal struct {
 	Title string
 	// Hint stands below the input line.
 	Hint string
+	// Greeting is the first entry of the history.
+	Greeting string
 	// Do acts on a line that was entered; what it returns is shown.
 	Do func(ctx context.Context, entered string) (shown string, err error)
 	// Wallet says what the wallet holds; nil when there is none.
@@ -33,6 +35,9 @@ func (t Terminal) Open(ctx context.Context) *Screen {
 	input.Placeholder = "/start"
 	input.Focus()
 	m := model{Terminal: t, ctx: ctx, input: input}
+	if t.Greeting != "" {
+		m.history = []string{t.Greeting}
+	}
 	return &Screen{tea.NewProgram(m, tea.WithContext(ctx), tea.WithAltScreen())}
 }
 
