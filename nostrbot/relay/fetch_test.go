@@ -56,8 +56,11 @@ func TestFetchAnswersAuth(t *testing.T) {
 	require.NoError(t, answers[0].Err)
 	require.Len(t, answers[0].Events, 1)
 
+	b.eventually(r.URL(), isLive)
 	r.Faults.RefuseREQs("auth-required: somebody else")
+	reqs := r.Count(devrelay.REQ)
 	answers = b.Fetch(b.ctx, everyMine(time.Now())[0])
+	require.Equal(t, reqs+2, r.Count(devrelay.REQ), "once more, and no more")
 	require.ErrorContains(t, answers[0].Err, "auth-required: somebody else")
 }
 

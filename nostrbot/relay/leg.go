@@ -79,6 +79,8 @@ type leg struct {
 	// seen holds the ids queued since an overflow, until all is caught up, so
 	// that a relay which pours out everything at each REQ is still got through.
 	seen map[string]struct{}
+	// again says that all is to be fetched once more when it is.
+	again bool
 }
 
 func newLeg(cfg *Config, url string, guest bool) *leg {

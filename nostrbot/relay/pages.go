@@ -64,10 +64,18 @@ func (s *session) startPages() {
 
 // caughtUp notes that all is fetched, if it is.
 func (s *session) caughtUp() {
-	if len(s.pages.todo) == 0 {
-		s.leg.health.CaughtUp = true
-		s.leg.seen = nil
-		s.leg.queue.mark(Delivery{Relay: s.leg.url})
+	l := s.leg
+	if len(s.pages.todo) > 0 {
+		return
+	}
+	if !l.health.CaughtUp {
+		l.health.CaughtUp = true
+		l.queue.mark(Delivery{Relay: l.url})
+	}
+	l.seen = nil
+	if l.again {
+		s.sub.phase, s.sub.due = waiting, time.Now()
+		s.poke()
 	}
 }
 

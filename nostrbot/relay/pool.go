@@ -98,15 +98,15 @@ func (p *Pool) Run(ctx context.Context) error {
 }
 
 // Refresh asks every own relay again, by a fresh REQ, for all that it keeps: for
-// a caller that could not take what was delivered. A leg that is not live asks
-// anyway.
+// a caller that could not take what was delivered. A leg that is still catching
+// up does that first, so that calls without end cannot keep it from the oldest
+// events.
 func (p *Pool) Refresh() {
 	for _, l := range p.own {
 		l.mu.Lock()
-		l.seen = nil // what was delivered is wanted again
-		if l.sess != nil && l.sess.sub.phase == live {
-			l.sess.sub.phase, l.sess.sub.due = waiting, time.Now()
-			l.sess.poke()
+		l.again = true
+		if l.sess != nil && l.health.CaughtUp {
+			l.sess.caughtUp()
 		}
 		l.mu.Unlock()
 	}

@@ -63,6 +63,9 @@ func TestReconnectAsksAnew(t *testing.T) {
 	require.EqualValues(t, 2, *second.Filters[0].Since)
 	require.NotEqual(t, first.Sub, second.Sub)
 	require.Equal(t, "while away", (<-got).Event.Content)
+	b.eventually(r.URL(), isLive)
+	r.Faults.CloseSubscriptions("error: on the same socket")
+	require.EqualValues(t, 3, *b.wait(r, devrelay.REQ, 3).Filters[0].Since)
 }
 
 func TestClosedEndsInFreshREQ(t *testing.T) {

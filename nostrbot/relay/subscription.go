@@ -123,6 +123,7 @@ func (s *session) request(filters []nostr.Filter) {
 	s.closeSub(old)
 	s.closeSub(s.pages.id)
 	s.pages = pager{}
+	l.again = l.again && l.seen != nil // nothing is left out this time
 	l.health.Reqs++
 	s.deaf()
 }

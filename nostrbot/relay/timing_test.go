@@ -150,6 +150,14 @@ func TestRefreshFindsWhatCameLate(t *testing.T) {
 		b.expect("unheard")
 		require.Equal(t, 2, r.Count(devrelay.REQ))
 		require.Equal(t, 1, r.Count(devrelay.CLOSE), "the old one is ended")
+		first, err := r.Wait(b.ctx, devrelay.REQ, 1)
+		require.NoError(t, err)
+		ended, err := r.Wait(b.ctx, devrelay.CLOSE, 1)
+		require.NoError(t, err)
+		require.Equal(t, first.Sub, ended.Sub)
+		r.Faults.WithholdLive(false)
+		require.NoError(t, r.Publish(toMe(t, "live again")))
+		b.expect("live again")
 	})
 }
 
@@ -211,6 +219,41 @@ func TestBackoffGrowsAndResets(t *testing.T) {
 		r.Faults.DropConnections()
 		pass(1001 * time.Millisecond)
 		require.True(t, b.leg(mem).Live, "it was healthy")
+	})
+}
+
+// A refresh asked for in the middle of catching up comes after it.
+func TestRefreshWhileCatchingUp(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		b.Refresh()
+		synctest.Wait()
+		require.Equal(t, 2, r.Count(devrelay.REQ))
+		r.Faults.WithholdEOSE(true)
+		b.Refresh()
+		synctest.Wait()
+		b.Refresh()
+		b.Refresh()
+		synctest.Wait()
+		require.Equal(t, 3, r.Count(devrelay.REQ))
+		r.Faults.WithholdEOSE(false)
+		third, err := r.Wait(b.ctx, devrelay.REQ, 3)
+		require.NoError(t, err)
+		r.SendFrame(`["EOSE","` + third.Sub + `"]`)
+		synctest.Wait()
+		require.Equal(t, 4, r.Count(devrelay.REQ))
+		require.True(t, b.leg(mem).CaughtUp)
+	})
+}
+
+// A relay that is known to be down costs a Publish no time.
+func TestDownIsNotWaitedFor(t *testing.T) {
+	inBubble(t, relay.Config{}, func(t *testing.T, r *devrelay.Relay, b *bench) {
+		r.Faults.RefuseConnections(true)
+		r.Faults.DropConnections()
+		synctest.Wait()
+		began := time.Now()
+		require.ErrorIs(t, b.Publish(b.ctx, raw(t, toMe(t, "x")))[0].Err, relay.ErrNotConnected)
+		require.Zero(t, time.Since(began))
 	})
 }
 
@@ -308,12 +351,14 @@ func TestGuests(t *testing.T) {
 		r.Faults.RequireAuth(devrelay.AuthSilent)
 		require.True(t, pool.Publish(ctx, ev, mem)[0].Delivered())
 		require.Equal(t, mem, <-ups)
+		pass(50 * time.Second)
 		require.Zero(t, r.Count(devrelay.AUTH), "we tell who we are only if it insists")
 		r.Faults.RequireAuth(devrelay.AuthOnConnect)
 		require.True(t, pool.Publish(ctx, ev, mem)[0].Delivered())
 		require.Equal(t, 1, r.Count(devrelay.AUTH))
+		pass(50 * time.Second)
 		require.True(t, pool.Publish(ctx, ev, mem)[0].Delivered())
-		require.Equal(t, 1, r.Count(devrelay.Connected))
+		require.Equal(t, 1, r.Count(devrelay.Connected), "it was in use all the while")
 		require.True(t, pool.Health()[0].Guest)
 		require.Zero(t, r.Count(devrelay.REQ), "a guest gets no subscription")
 		pass(2*time.Minute + time.Second)

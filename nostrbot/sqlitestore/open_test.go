@@ -243,6 +243,35 @@ func TestOpen_AtOnce(t *testing.T) {
 	}
 }
 
+// While somebody else is in the file it cannot become a WAL one; SQLite says so
+// at once, and Open does not give up at once.
+func TestEnterWAL_Waits(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "shop.db")
+	exec(t, path, "CREATE TABLE a (b)")
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, db.Close()) }()
+	reader, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	for _, s := range []string{"BEGIN", "SELECT * FROM a"} {
+		_, err = reader.ExecContext(t.Context(), s)
+		require.NoError(t, err)
+	}
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+
+	const patience = 30 * time.Millisecond
+	began := time.Now()
+	err = enterWAL(t.Context(), conn, patience)
+	require.ErrorContains(t, explain(err), "another process")
+	require.GreaterOrEqual(t, time.Since(began), patience)
+	_, err = reader.ExecContext(t.Context(), "ROLLBACK")
+	require.NoError(t, errors.Join(err, reader.Close()))
+	require.NoError(t, enterWAL(t.Context(), conn, patience))
+	require.NoError(t, conn.Close())
+}
+
 // What is promised of the disk rests on these.
 func TestPragmas(t *testing.T) {
 	t.Parallel()

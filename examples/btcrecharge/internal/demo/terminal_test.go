@@ -68,7 +68,7 @@ func TestTerminal_ShowsWhatWasSaidAndTheWallet(t *testing.T) {
 	m = feed(m, typed(":bad")...)
 	require.Contains(t, m.View(), "(no such line)")
 	m = feed(m, typed("   ")...)
-	require.Equal(t, 20, len(strings.Split(m.View(), "\n")))
+	require.LessOrEqual(t, len(strings.Split(m.View(), "\n")), 20)
 	_, cmd := m.Update(tea.KeyMsg{Type: tea.KeyCtrlC})
 	require.IsType(t, tea.QuitMsg{}, cmd())
 }
