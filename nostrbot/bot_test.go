@@ -216,7 +216,7 @@ func TestBot_ReplySurvivesTheBot(t *testing.T) {
 			return ""
 		default:
 		}
-		if ev.Tags.GetFirst([]string{"p", n.bot.String()}) != nil {
+		if ev.Tags.FindWithValue("p", n.bot.String()) != nil {
 			return "" // the customer's
 		}
 		refused <- struct{}{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -132,10 +133,8 @@ func (b Batch) Validate() error {
 	case b.Now.IsZero():
 		return errors.New("batch has no time: set Now")
 	}
-	for _, id := range b.Done {
-		if id == "" {
-			return errors.New("batch has a done id that is empty")
-		}
+	if slices.Contains(b.Done, "") {
+		return errors.New("batch has a done id that is empty")
 	}
 	for i, p := range b.Parcels {
 		if p.To != b.Customer {

@@ -20,34 +20,33 @@ var ErrStopping = errors.New("nostrbot: the bot is stopping")
 // given up with an apology. It returns early, with nothing written, only when
 // the bot is stopping; the message is then handled at the next start.
 func (b *Bot) handle(customer PubKey, l letter) error {
-	pause, doubt := 200*time.Millisecond, false
+	pause, doubt, giveUp := 200*time.Millisecond, false, false
 	for attempt := 1; ; {
-		err := b.turn(customer, l, false)
+		err := b.turn(customer, l, giveUp)
+		var failure *handlerError
 		switch {
-		case errors.Is(err, ErrDone) && doubt:
-			b.outbox.kick(customer) // our own commit went through, though it failed
+		case err == nil:
 			return nil
-		case err == nil || errors.Is(err, ErrDone):
+		case errors.Is(err, ErrDone):
+			if doubt { // our own commit went through, though it failed
+				b.outbox.kick(customer)
+			}
 			return nil
 		case b.handlers.Err() != nil:
 			return ErrStopping
 		case errors.Is(err, ErrConflict):
 			doubt = true
 			continue // another bot on this store moved on: look again
-		}
-		var failure *handlerError
-		if errors.As(err, &failure) {
-			if l.do != nil {
-				return failure.err // the caller decides
-			}
-			if attempt++; attempt > b.cfg.Attempts {
-				if err = b.turn(customer, l, true); err == nil || errors.Is(err, ErrDone) {
-					return nil
-				}
-			}
-		} else {
+		case !errors.As(err, &failure):
 			doubt = true
 			b.log.Error("store failed, trying again", "customer", customer, "message", l.id, "err", err)
+		case l.do != nil:
+			return failure.err // the caller decides
+		default:
+			if attempt++; attempt > b.cfg.Attempts && !giveUp {
+				giveUp = true
+				continue
+			}
 		}
 		b.boxes.idle(func() { // others are served meanwhile
 			sleep(b.handlers, pause)

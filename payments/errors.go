@@ -42,9 +42,9 @@ const (
 	// OutcomeUnknown is the zero value: it may have happened. Look it up
 	// until it is known; never repeat blindly.
 	OutcomeUnknown Outcome = iota
-	// NotApplied: it certainly did not happen, and may be repeated.
+	// NotApplied means that it certainly did not happen, and may be repeated.
 	NotApplied
-	// Applied: it happened, only the answer was bad.
+	// Applied means that it happened, only the answer was bad.
 	Applied
 )
 

@@ -37,7 +37,7 @@ func TestPreimage_Redacts(t *testing.T) {
 	printed["json"] = string(text)
 	var logs bytes.Buffer
 	for _, h := range []slog.Handler{slog.NewTextHandler(&logs, nil), slog.NewJSONHandler(&logs, nil)} {
-		slog.New(h).Info("paid", "p", p, "pointer", &p, "payment", payment, slog.Group("g", "p", p))
+		slog.New(h).Info("paid", slog.Any("p", p), slog.Any("pointer", &p), slog.Any("payment", payment), slog.Group("g", slog.Any("p", p)))
 	}
 	printed["slog"] = logs.String()
 	printed["error"] = (&payments.Error{Provider: "x", Op: "pay", Err: fmt.Errorf("payment %v", payment)}).Error()

@@ -45,7 +45,10 @@ func (c *runCmd) Run(ctx context.Context) error {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
 		defer cancel()
-		go func() { io.Copy(io.Discard, os.Stdin); cancel() }()
+		go func() {
+			defer cancel()
+			_, _ = io.Copy(io.Discard, os.Stdin) // however it ends
+		}()
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 
@@ -53,12 +56,12 @@ func (c *runCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer store.Close()
+	defer closeLoudly(log, store)
 	money, err := sqlitestore.Open(c.SandboxWallet)
 	if err != nil {
 		return err
 	}
-	defer money.Close()
+	defer closeLoudly(log, money)
 	wallet, err := sandbox.New(money, sandbox.Options{}).Wallet(ctx, demo.ShopWallet)
 	if err != nil {
 		return err
@@ -90,4 +93,10 @@ func (c *runCmd) Run(ctx context.Context) error {
 	counter.Open(bot)
 	log.Info("open", "npub", bot.PubKey().Npub(), "relays", c.NostrRelays)
 	return bot.Run(ctx, desk)
+}
+
+func closeLoudly(log *slog.Logger, c io.Closer) {
+	if err := c.Close(); err != nil {
+		log.Error("close", "err", err)
+	}
 }

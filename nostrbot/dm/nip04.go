@@ -22,7 +22,7 @@ import (
 const (
 	nip04Separator = "?iv="
 	nip04IVLen     = 24 // base64 of 16 bytes
-	// base64 of MaxPlaintext and a block of padding, and the rest
+	// base64 of MaxPlaintext and a block of padding, and the rest.
 	nip04MaxPayload = (MaxPlaintext+aes.BlockSize+2)/3*4 + len(nip04Separator) + nip04IVLen
 )
 

@@ -30,8 +30,8 @@ type cachedPeer struct {
 	keys peerKeys
 }
 
-func newPeerCache(max int) *peerCache {
-	return &peerCache{max: max, byKey: map[PubKey]*list.Element{}}
+func newPeerCache(limit int) *peerCache {
+	return &peerCache{max: limit, byKey: map[PubKey]*list.Element{}}
 }
 
 func (c *peerCache) get(peer PubKey) (peerKeys, bool) {

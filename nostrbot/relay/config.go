@@ -46,7 +46,7 @@ type Config struct {
 	// Logger may be nil: discards. Nothing of an event's content is logged.
 	Logger *slog.Logger
 	// Client dials the own relays; nil: one with the system's roots and proxy
-	// settings. It must not follow HTTP/2. Redirects are refused in any case.
+	// settings. It must speak HTTP/1.1. Redirects are refused in any case.
 	Client *http.Client
 	// GuestClient dials relays that Publish and Fetch name and that are not
 	// the pool's own, such as those in a customer's relay list. It is where

@@ -58,13 +58,6 @@ func (p *process) start() error {
 	return nil
 }
 
-// ended is closed when the present child has ended.
-func (p *process) ended() <-chan struct{} {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.gone
-}
-
 // kill ends the child by SIGKILL: no handler of its runs.
 func (p *process) kill() error {
 	p.mu.Lock()

@@ -171,8 +171,9 @@ func (w *World) connect(ctx context.Context, botKey, relayURL string, via dm.Pro
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { w.client.Run(ctx) })
-	w.onClose(func() error { cancel(); running.Wait(); return nil })
+	var ended error
+	running.Go(func() { ended = w.client.Run(ctx) })
+	w.onClose(func() error { cancel(); running.Wait(); return ended })
 	return nil
 }
 

@@ -31,7 +31,7 @@ Where an order stands. It changes by compare-and-swap only, and ends in delivery
 func TestTables_AreDrawnInTheDocs(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join("..", "..", "..", "..", "docs", "conversation.md")
-	want := []byte(fmt.Sprintf(conversationDoc, Conversation.Mermaid(), orders.Table.Mermaid()))
+	want := fmt.Appendf(nil, conversationDoc, Conversation.Mermaid(), orders.Table.Mermaid())
 	if os.Getenv("UPDATE_DOCS") != "" {
 		require.NoError(t, os.WriteFile(file, want, 0o644))
 	}
