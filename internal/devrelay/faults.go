@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nbd-wtf/go-nostr"
@@ -33,6 +34,7 @@ const (
 type Faults struct {
 	relay *Relay
 	gate  gate
+	drops atomic.Int64
 
 	mu sync.Mutex
 	switches
@@ -213,7 +215,10 @@ func (f *Faults) RefuseConnections(on bool) { f.set(func(s *switches) { s.noConn
 func (f *Faults) HalfOpen(on bool) { f.gate.set(on) }
 
 // DropConnections ends all connections now, without a goodbye.
-func (f *Faults) DropConnections() { f.eachConn(func(c *conn) { c.drop() }) }
+func (f *Faults) DropConnections() {
+	f.drops.Add(1)
+	f.eachConn(func(c *conn) { c.drop() })
+}
 
 // CloseSubscriptions ends all live subscriptions with CLOSED and the reason.
 func (f *Faults) CloseSubscriptions(reason string) {

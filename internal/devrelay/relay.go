@@ -145,13 +145,14 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if !r.Faults.gate.wait(req.Context().Done()) {
 		return // half-open, and the client gave up
 	}
+	drops := r.Faults.drops.Load()
 	hijack := &gatedHijacker{ResponseWriter: w, gate: &r.Faults.gate}
 	ws, err := websocket.Accept(hijack, req, &websocket.AcceptOptions{InsecureSkipVerify: true})
 	if err != nil {
 		return // Accept has answered
 	}
 	c := newConn(r, ws, hijack.conn, req)
-	if !r.enter(c) {
+	if !r.enter(c, drops) {
 		_ = ws.CloseNow() // nothing to add to "closed"
 		return
 	}
@@ -159,7 +160,9 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.leave(c)
 }
 
-func (r *Relay) enter(c *conn) bool {
+// enter counts a connection in. For the client it was open a moment before: if
+// all connections were dropped since, it is dropped too.
+func (r *Relay) enter(c *conn, drops int64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -171,6 +174,9 @@ func (r *Relay) enter(c *conn) bool {
 	r.watch.note(Seen{What: Connected, Conn: c.n})
 	if r.Faults.challengesOnConnect() {
 		c.sendChallenge()
+	}
+	if r.Faults.drops.Load() != drops {
+		c.drop()
 	}
 	return true
 }
