@@ -76,14 +76,14 @@ func (o *outbox) run(ctx context.Context) {
 func (o *outbox) kick(customer PubKey) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.ctx == nil || o.ctx.Err() != nil {
-		return // run finds it in the Store
+	if o.ctx == nil || o.ctx.Err() != nil || o.closing {
+		return // the next run finds it in the Store
 	}
 	if s := o.senders[customer]; s != nil {
 		s.poke()
 		return
 	}
-	s := &sender{wake: make(chan struct{}, 1)}
+	s := &sender{wake: make(chan struct{}, 1), now: true} // after a restart, too
 	o.senders[customer] = s
 	ctx := o.ctx
 	o.wg.Go(func() { o.serve(ctx, customer, s) })

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -37,10 +38,6 @@ type runCmd struct {
 }
 
 func (c *runCmd) Run(ctx context.Context) error {
-	file, ok := strings.CutPrefix(c.Store, "sqlite:")
-	if !ok || file == "" {
-		return fmt.Errorf("STORE is %q: give it as sqlite:FILE", c.Store)
-	}
 	if c.TiedToStdin {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithCancel(ctx)
@@ -49,6 +46,18 @@ func (c *runCmd) Run(ctx context.Context) error {
 			defer cancel()
 			_, _ = io.Copy(io.Discard, os.Stdin) // however it ends
 		}()
+	}
+	err := c.serve(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil // asked to stop while it was starting
+	}
+	return err
+}
+
+func (c *runCmd) serve(ctx context.Context) error {
+	file, ok := strings.CutPrefix(c.Store, "sqlite:")
+	if !ok || file == "" {
+		return fmt.Errorf("STORE is %q: give it as sqlite:FILE", c.Store)
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: c.LogLevel}))
 

@@ -121,8 +121,8 @@ func (d *Desk) move(ctx context.Context, o *Order, on Event) error {
 	if to == RefundDue {
 		o.Refund = Refund{Attempt: o.Refund.Attempt + 1}
 	}
-	if to == Delivered || to == RefundDue {
-		o.Item.Recipient = "" // the supplier's part is over
+	if to == Delivered || to == RefundDue || to == Expired {
+		o.Item.Recipient = "" // the supplier's part is over, or never comes
 	}
 	if err := d.Book.Put(ctx, o); err != nil {
 		return err

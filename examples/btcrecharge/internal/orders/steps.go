@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dmshop/dmshop/lnaddr"
@@ -43,7 +44,7 @@ func (d *Desk) watch(ctx context.Context, o *Order) (time.Duration, error) {
 		return 0, err
 	case inv.Status == payments.Settled && inv.Received >= o.Price:
 		return 0, d.move(ctx, o, Settle)
-	case inv.Status == payments.Expired && o.State == AwaitingPayment:
+	case (inv.Status == payments.Expired || inv.Status == payments.Invalid) && o.State == AwaitingPayment:
 		return 0, d.move(ctx, o, Expire)
 	case o.State == Expired:
 		return slowPoll, nil
@@ -55,12 +56,10 @@ func (d *Desk) watch(ctx context.Context, o *Order) (time.Duration, error) {
 // prepare reserves the item; the reference is stored before anything is bought.
 func (d *Desk) prepare(ctx context.Context, o *Order) error {
 	p, err := d.Supplier.Prepare(ctx, o.Key, o.Item)
+	if neverDelivered(err) {
+		return d.move(ctx, o, Fail)
+	}
 	if err != nil {
-		for _, kind := range []error{payments.ErrInvalid, payments.ErrOutOfStock, payments.ErrRejected} {
-			if errors.Is(err, kind) && payments.MayRepeat(err) {
-				return d.move(ctx, o, Fail)
-			}
-		}
 		return err
 	}
 	o.SupplierRef = p.Ref
@@ -73,13 +72,16 @@ func (d *Desk) fulfil(ctx context.Context, o *Order) (time.Duration, error) {
 	p, err := d.Supplier.Lookup(ctx, o.SupplierRef)
 	if err == nil && p.State == payments.Prepared {
 		p, err = d.Supplier.Commit(ctx, o.SupplierRef)
+		if neverDelivered(err) {
+			return 0, d.move(ctx, o, Fail)
+		}
 	}
 	switch {
 	case err != nil:
 		return 0, err
 	case p.State == payments.Delivered:
 		return 0, d.move(ctx, o, Deliver)
-	case p.State == payments.Failed:
+	case p.State == payments.Failed, p.State == payments.Reversed:
 		return 0, d.move(ctx, o, Fail)
 	default:
 		return d.Poll, nil
@@ -105,23 +107,45 @@ func (d *Desk) fetchRefund(ctx context.Context, o *Order) error {
 // payRefund pays the stored invoice, and no other, until its end is known.
 func (d *Desk) payRefund(ctx context.Context, o *Order) (time.Duration, error) {
 	p, err := d.Wallet.LookupPayment(ctx, o.Refund.Hash)
-	if errors.Is(err, payments.ErrNotFound) {
+	switch {
+	case errors.Is(err, payments.ErrNotFound):
 		// Not begun, or begun and not recorded: paying the same hash is safe
 		// either way, since a hash is paid once.
 		p, err = d.Wallet.Pay(ctx, payments.PayRequest{
 			Bolt11: o.Refund.Bolt11, Amount: o.Price, MaxFee: o.Price/100 + 10*payments.Sat,
 		})
+		if neverPaid(err) {
+			return 0, d.move(ctx, o, RefundRefused)
+		}
+		if err != nil {
+			return 0, err // the shop's own trouble, or unknown: look again
+		}
+	case err != nil:
+		return 0, err // a look-up that failed says nothing about the payment
 	}
-	switch {
-	case err == nil && p.State == payments.PaySucceeded:
+	switch p.State {
+	case payments.PaySucceeded:
 		return 0, d.move(ctx, o, RefundPaid)
-	case err == nil && p.State == payments.PayFailed:
+	case payments.PayFailed:
 		return 0, d.move(ctx, o, RefundRefused)
-	case err == nil:
-		return d.Poll, nil
-	case payments.MayRepeat(err) && !errors.Is(err, payments.ErrUnavailable) && !errors.Is(err, payments.ErrFunds):
-		return 0, d.move(ctx, o, RefundRefused) // certainly not paid, and never will be
 	default:
-		return 0, err // the shop's trouble, or unknown: look again
+		return d.Poll, nil
 	}
+}
+
+// neverPaid tells that Pay refused for good, for a reason that lies with the
+// invoice: another address may do better.
+func neverPaid(err error) bool {
+	return refused(err, payments.ErrExpired, payments.ErrNoRoute, payments.ErrRejected,
+		payments.ErrInvalid, payments.ErrNetwork, payments.ErrAlreadyPaid)
+}
+
+// neverDelivered tells that the supplier refused for good.
+func neverDelivered(err error) bool {
+	return refused(err, payments.ErrInvalid, payments.ErrOutOfStock, payments.ErrRejected)
+}
+
+// refused tells that a call certainly had no effect, and why is one of kinds.
+func refused(err error, kinds ...error) bool {
+	return payments.MayRepeat(err) && slices.ContainsFunc(kinds, func(k error) bool { return errors.Is(err, k) })
 }
