@@ -62,8 +62,8 @@ func (in *intake) queue(ctx context.Context, o *opening) {
 	}
 }
 
-// run starts the openers; the function it returns stops intake and waits until
-// what was taken in is in its mailbox.
+// run starts the openers; the function it returns stops intake. What was not in
+// a mailbox by then is on the relays still.
 func (in *intake) run(ctx context.Context) (stop func()) {
 	var wg sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {

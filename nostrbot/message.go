@@ -24,7 +24,7 @@ type Middleware func(next Handler) Handler
 // to one run of one handler and is not for concurrent use.
 type Message struct {
 	// ID names the message: the NIP-17 rumor's id, or the NIP-04 event's.
-	// For [Bot.Do] it is the caller's key.
+	// For [Bot.Do] it is "do:" and the caller's key.
 	ID string
 	// Key is the idempotency key of this message: at most 40 of [a-z0-9-],
 	// the same each time the message is handled, different for every

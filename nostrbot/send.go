@@ -59,7 +59,8 @@ func (b *Bot) Send(ctx context.Context, to PubKey, text, key string) error {
 // Do runs h in a customer's mailbox, in turn with their messages, so that an
 // event from outside (a settled invoice) can change their state and tell them
 // in one commit. key names the event: once it was committed, doing it again is
-// a no-op for 16 days. m.Text is empty, m.ID is the key.
+// a no-op for 16 days. m.Text is empty, m.ID is
+// "do:" and the key.
 //
 // Do returns when it is committed, or h's error, or ctx's. It waits for Run to
 // begin. After any error but h's own the outcome may be unknown: call again

@@ -25,6 +25,9 @@ func (c *demoCmd) Run(ctx context.Context) error {
 	if c.Expiry < time.Second {
 		return errors.New("--expiry: an invoice lives a second at least")
 	}
+	if c.Expiry > 30*24*time.Hour {
+		return errors.New("--expiry: an invoice lives 30 days at most")
+	}
 	script, err := c.script()
 	if err != nil {
 		return err

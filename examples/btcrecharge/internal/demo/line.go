@@ -56,7 +56,7 @@ func parseLine(s string) (l line, more bool, err error) {
 			return l, false, fmt.Errorf("%s takes nothing after it", word)
 		}
 	default:
-		return l, false, fmt.Errorf("%s: there is no such line; there are %s", clip(word), lineHelp)
+		return l, false, fmt.Errorf("%s: there is no such line; there are %s", quote(clip(word)), lineHelp)
 	}
 	return l, false, nil
 }

@@ -20,15 +20,24 @@ const (
 // Script plays the lines of r as the customer, each DM after the one before
 // was answered. It returns nil when all of them ran.
 func (w *World) Script(ctx context.Context, r io.Reader) error {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 64<<10), maxLine)
+	lines, failed := scan(ctx, r)
 	n, killed := 0, false
-	for lines.Scan() {
+	for {
+		var text string
+		select {
+		case next, more := <-lines:
+			if !more {
+				return endOf(n, killed, <-failed)
+			}
+			text = next
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 		n++
-		if strings.TrimSpace(lines.Text()) == "" {
+		if strings.TrimSpace(text) == "" {
 			continue
 		}
-		l, more, err := parseLine(lines.Text())
+		l, more, err := parseLine(text)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", n, err)
 		}
@@ -37,13 +46,40 @@ func (w *World) Script(ctx context.Context, r io.Reader) error {
 			continue
 		}
 		if err := w.play(ctx, l); err != nil {
-			return fmt.Errorf("line %d (%s): %w", n, quote(clip(lines.Text())), err)
+			return fmt.Errorf("line %d (%s): %w", n, quote(clip(text)), err)
 		}
 	}
-	if err := lines.Err(); err != nil {
+}
+
+func endOf(n int, killed bool, err error) error {
+	switch {
+	case err != nil:
 		return fmt.Errorf("line %d: %w", n+1, err)
+	case killed:
+		return fmt.Errorf("line %d: :crash! wants a line after it", n)
 	}
 	return nil
+}
+
+// scan reads lines apart, since reading cannot be interrupted: at ctx's end
+// the reader is left behind, with the process about to end.
+func scan(ctx context.Context, r io.Reader) (lines <-chan string, failed <-chan error) {
+	out, end := make(chan string), make(chan error, 1)
+	go func() {
+		defer close(out)
+		s := bufio.NewScanner(r)
+		s.Buffer(make([]byte, 64<<10), maxLine)
+		for s.Scan() {
+			select {
+			case out <- s.Text():
+			case <-ctx.Done():
+				end <- nil
+				return
+			}
+		}
+		end <- s.Err()
+	}()
+	return out, end
 }
 
 // play does one line and waits for what it asks for.

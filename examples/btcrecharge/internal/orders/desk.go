@@ -52,15 +52,37 @@ func (d *Desk) Run(ctx context.Context) error {
 	d.ctx, d.driven = ctx, map[string]bool{}
 	d.mu.Unlock()
 	defer d.drivers.Wait()
-	open, err := d.Book.list(ctx, prefix)
-	if err != nil && ctx.Err() == nil {
-		return err
-	}
-	for _, o := range open {
-		d.attend(o)
+	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
+		names, err := d.Book.KV.List(ctx, prefix)
+		if err == nil {
+			d.attendAll(ctx, names)
+			break
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		d.log().Error("orders cannot be listed, trying again", "err", err)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// attendAll takes up what an earlier run left. A row that cannot be read holds
+// up no other.
+func (d *Desk) attendAll(ctx context.Context, names []string) {
+	for _, n := range names {
+		o, ok, err := d.Book.read(ctx, n)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			d.log().Error("order cannot be read, left alone", "row", n, "err", err)
+		case ok && !(Table.Terminal(o.State) && o.Told == o.Notice()):
+			d.attend(o)
+		}
+	}
 }
 
 // Place makes an order and its invoice, or returns the one placed before under
