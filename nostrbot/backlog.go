@@ -14,8 +14,11 @@ import (
 //
 // It belongs to one goroutine.
 type backlog struct {
-	put  func(addressed)
-	legs map[string]*held
+	put func(addressed)
+	// undone leaves out what was handled before. A backlog is mostly that, and
+	// would crowd out of a full mailbox what was not.
+	undone func([]addressed) []addressed
+	legs   map[string]*held
 }
 
 // addressed is a letter with its customer.
@@ -84,7 +87,7 @@ func (b *backlog) expire(now time.Time) (next time.Duration) {
 
 func (b *backlog) flush(h *held) {
 	slices.SortStableFunc(h.letters, func(x, y addressed) int { return x.sentAt.Compare(y.sentAt) })
-	for _, a := range h.letters {
+	for _, a := range b.undone(h.letters) {
 		b.put(a)
 	}
 	*h = held{open: true}

@@ -1,7 +1,6 @@
 package nostrbot
 
 import (
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +12,11 @@ func TestBacklog(t *testing.T) {
 	t.Parallel()
 	start := time.Unix(1_700_000_000, 0)
 	var got []string
-	b := &backlog{legs: map[string]*held{}, put: func(a addressed) { got = append(got, a.text) }}
+	b := &backlog{
+		legs:   map[string]*held{},
+		put:    func(a addressed) { got = append(got, a.text) },
+		undone: func(all []addressed) []addressed { return all },
+	}
 	at := func(relay, text string, second int) addressed {
 		return addressed{letter: letter{relay: relay, text: text, sentAt: start.Add(time.Duration(second) * time.Second)}}
 	}
@@ -55,17 +58,4 @@ func TestBacklog(t *testing.T) {
 	b.add(at("a", strings.Repeat("x", holdBytes), 1), true, start)
 	require.Len(t, take(), 1)
 	require.Empty(t, b.legs["a"].letters)
-}
-
-func TestRecentIDs_IsBounded(t *testing.T) {
-	t.Parallel()
-	var r recentIDs
-	for i := range 3 * keepIDs {
-		r.add(strconv.Itoa(i))
-		r.add(strconv.Itoa(i))
-	}
-	require.Len(t, r.ids, keepIDs)
-	require.False(t, r.has(strconv.Itoa(2*keepIDs-1)))
-	require.True(t, r.has(strconv.Itoa(2*keepIDs)))
-	require.True(t, r.has(strconv.Itoa(3*keepIDs-1)))
 }

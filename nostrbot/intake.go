@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,7 +88,11 @@ func (in *intake) run(ctx context.Context) (stop func()) {
 
 // sort hands the opened messages to the mailboxes, in order.
 func (in *intake) sort() {
-	held := &backlog{legs: map[string]*held{}, put: func(a addressed) { in.bot.boxes.put(a.customer, a.letter) }}
+	held := &backlog{
+		legs:   map[string]*held{},
+		put:    func(a addressed) { in.bot.boxes.put(a.customer, a.letter) },
+		undone: in.undone,
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -124,6 +129,27 @@ func (in *intake) open(ctx context.Context, o *opening) {
 			return
 		}
 	}
+}
+
+// undone asks the Store once per customer which letters were handled before.
+// Where it cannot say, the mailbox will ask again.
+func (in *intake) undone(letters []addressed) []addressed {
+	ids := map[PubKey][]string{}
+	for _, a := range letters {
+		ids[a.customer] = append(ids[a.customer], a.id)
+	}
+	done := map[string]bool{}
+	for customer, asked := range ids {
+		conv, err := in.bot.store.Load(in.bot.serving, customer, in.bot.cfg.Now(), asked...)
+		if err != nil {
+			in.bot.log.Error("ledger cannot be asked", "customer", customer, "err", err)
+			continue
+		}
+		for _, id := range conv.Done {
+			done[id] = true
+		}
+	}
+	return slices.DeleteFunc(letters, func(a addressed) bool { return done[a.id] })
 }
 
 func (in *intake) accept(held *backlog, o *opening) {

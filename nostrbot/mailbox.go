@@ -26,7 +26,8 @@ type mailboxes struct {
 	slots  chan struct{} // bounds how many customers are served at once
 	mu     sync.Mutex
 	boxes  map[PubKey]*mailbox
-	done   recentIDs
+	asked  time.Time     // when the relays were last asked again
+	pause  time.Duration // how long not to ask after that
 	closed bool
 	wg     sync.WaitGroup
 }
@@ -53,9 +54,6 @@ func (s *mailboxes) put(customer PubKey, l letter) bool {
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
-	}
-	if l.do == nil && s.done.has(l.id) {
-		return true
 	}
 	box := s.boxes[customer]
 	if box == nil {
@@ -88,7 +86,7 @@ func (s *mailboxes) serve(customer PubKey, box *mailbox) {
 			delete(s.boxes, customer)
 			s.mu.Unlock()
 			if box.missed {
-				s.bot.pool.Refresh()
+				s.askAgain()
 			}
 			return
 		}
@@ -102,11 +100,36 @@ func (s *mailboxes) serve(customer PubKey, box *mailbox) {
 		}
 		s.mu.Lock()
 		delete(box.queued, l.id)
-		if err == nil && l.do == nil {
-			s.done.add(l.id)
-		}
 		s.mu.Unlock()
 	}
+}
+
+// askAgain lets the relays deliver again what did not fit. One customer who
+// floods must not make us a nuisance to relays, so the pauses grow.
+func (s *mailboxes) askAgain() {
+	const first, most = time.Second, 5 * time.Minute
+	s.mu.Lock()
+	now := time.Now()
+	wait := s.asked.Add(s.pause).Sub(now)
+	switch {
+	case wait > 0 && s.asked.After(now):
+		s.mu.Unlock()
+		return // somebody waits already, for all
+	case wait > 0:
+		s.asked, s.pause = now.Add(wait), min(2*s.pause, most)
+	case -wait > most:
+		s.asked, s.pause = now, first
+	default:
+		s.asked, s.pause = now, min(max(first, s.pause), most)
+	}
+	s.wg.Go(func() {
+		select {
+		case <-time.After(max(0, wait)):
+			s.bot.pool.Refresh()
+		case <-s.bot.intake.stop:
+		}
+	})
+	s.mu.Unlock()
 }
 
 // idle lends the caller's slot to others while f waits.
@@ -126,34 +149,3 @@ func (s *mailboxes) close(ctx context.Context) {
 }
 
 func (s *mailboxes) wait() { s.wg.Wait() }
-
-// recentIDs remembers the newest few thousand ids. It only saves work: whether
-// a message was handled, the Store knows. Without it, what was handled would
-// crowd out of a full mailbox what was not, each time the relays are asked
-// again.
-type recentIDs struct {
-	ids  map[string]bool
-	ring []string
-	next int
-}
-
-const keepIDs = 8192
-
-func (r *recentIDs) has(id string) bool { return r.ids[id] }
-
-func (r *recentIDs) add(id string) {
-	if r.ids == nil {
-		r.ids = map[string]bool{}
-	}
-	if r.ids[id] {
-		return
-	}
-	if len(r.ring) < keepIDs {
-		r.ring = append(r.ring, id)
-	} else {
-		delete(r.ids, r.ring[r.next])
-		r.ring[r.next] = id
-		r.next = (r.next + 1) % keepIDs
-	}
-	r.ids[id] = true
-}

@@ -234,11 +234,19 @@ func TestDemo_Commands(t *testing.T) {
 	})
 }
 
+func TestDemo_EndsWellWhateverTheLastLine(t *testing.T) {
+	t.Parallel()
+	for _, script := range [][]string{{"hi", ":crash"}, {":balance"}, {":crash", ":crash"}, {":crash! hi"}, {""}} {
+		plays(t, script)
+	}
+}
+
 func TestDemo_ScriptThatFails(t *testing.T) {
 	t.Parallel()
 	for script, want := range map[string]string{
 		":pay":     "line 1 (:pay): there is no invoice to pay",
 		"\n:foo":   "line 2: :foo: there is no such line",
+		":crash!":  "line 1: :crash! wants a line",
 		":wait":    "line 1: :wait: say which text",
 		":pay now": "line 1: :pay takes nothing after it",
 	} {

@@ -247,7 +247,7 @@ func TestDesk_ExpiredUnpaid(t *testing.T) {
 	w.open()
 	o := w.place(key)
 	w.offset.Store(int64(2 * time.Minute))
-	w.told("expired")
+	require.Empty(t, w.told("expired").Item.Recipient)
 	_, err := w.customer.Pay(t.Context(), payments.PayRequest{Bolt11: o.Bolt11, Amount: o.Price})
 	require.ErrorIs(t, err, payments.ErrExpired)
 }
@@ -310,6 +310,66 @@ func TestDesk_LostAnswerToARefundIsNeverPaidTwice(t *testing.T) {
 	w.told("refunded")
 	require.EqualValues(t, 1, lossy.pays.Load())
 	require.Equal(t, before, w.balance())
+}
+
+// strictWallet loses the answer to a payment and then refuses to be asked.
+type strictWallet struct {
+	lossyWallet
+	refusals atomic.Int32
+}
+
+func (s *strictWallet) LookupPayment(ctx context.Context, h payments.Hash) (payments.Payment, error) {
+	if s.pays.Load() > 0 && s.refusals.Add(1) <= 3 {
+		return payments.Payment{}, &payments.Error{Op: "look up", Provider: "strict", Kind: payments.ErrRejected, Outcome: payments.NotApplied}
+	}
+	return s.lossyWallet.LookupPayment(ctx, h)
+}
+
+func TestDesk_RefusedLookUpIsNoProofThatARefundFailed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, suppliersandbox.Faults{Refuse: true})
+	strict := &strictWallet{lossyWallet: lossyWallet{Wallet: w.shop}}
+	w.desk.Wallet = strict
+	before := w.balance()
+	w.open()
+	o := w.place(key)
+	w.pay(o)
+	w.told("paid")
+	o = w.told("refund_due-1")
+	require.NoError(t, w.desk.RefundTo(t.Context(), w.stored(o), w.host.Address("alice").String(), "dm-1"))
+	w.told("refunded") // and not asked for another address
+	require.EqualValues(t, 1, strict.pays.Load())
+	require.Equal(t, before, w.balance())
+}
+
+// stubbornSupplier refuses or takes back after it was committed to.
+type stubbornSupplier struct {
+	payments.Supplier
+	state payments.Fulfilment
+	err   error
+}
+
+func (s *stubbornSupplier) Commit(context.Context, string) (payments.Purchase, error) {
+	return payments.Purchase{State: s.state}, s.err
+}
+
+func TestDesk_PaidOrderThatCannotBeDeliveredIsRefunded(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]*stubbornSupplier{
+		"out of stock": {err: &payments.Error{Kind: payments.ErrOutOfStock, Outcome: payments.NotApplied}},
+		"taken back":   {state: payments.Reversed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, suppliersandbox.Faults{})
+			s.Supplier = w.supplier
+			w.desk.Supplier = s
+			w.open()
+			w.pay(w.place(key))
+			w.told("paid")
+			w.told("refund_due-1")
+		})
+	}
 }
 
 func TestTable_MoneyEndsInDeliveryOrRefund(t *testing.T) {
