@@ -13,8 +13,9 @@ import (
 )
 
 // intake opens what the relays deliver, in parallel, and hands it to the
-// mailboxes in the order of delivery. Both queues are bounded: when customers
-// are served slower than messages come, the relays wait.
+// mailboxes in the order of delivery. Both queues are bounded, as
+// are the mailboxes: when customers are served slower than messages come, the
+// relays keep them for us.
 type intake struct {
 	bot   *Bot
 	mu    sync.Mutex // makes one order out of the relays' deliveries

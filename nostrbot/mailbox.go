@@ -26,6 +26,9 @@ type mailboxes struct {
 	slots  chan struct{} // bounds how many customers are served at once
 	mu     sync.Mutex
 	boxes  map[PubKey]*mailbox
+	queued int           // letters in all boxes
+	bytes  int           // of their texts
+	missed bool          // something did not fit into all of them
 	asked  time.Time     // when the relays were last asked again
 	pause  time.Duration // how long not to ask after that
 	closed bool
@@ -38,9 +41,13 @@ type mailbox struct {
 	missed bool            // the queue was full once: ask the relays again
 }
 
-// mailboxQueue bounds one customer's waiting messages. What does not fit is
-// left on the relays and asked for again once the mailbox is empty.
-const mailboxQueue = 128
+// Bounds on what waits: one customer's messages, and those of all. What does not
+// fit is left on the relays and asked for again when there is room.
+const (
+	mailboxQueue = 128
+	allQueued    = 8192
+	allBytes     = 64 << 20
+)
 
 func (s *mailboxes) init(b *Bot) {
 	s.bot = b
@@ -54,6 +61,10 @@ func (s *mailboxes) put(customer PubKey, l letter) bool {
 	defer s.mu.Unlock()
 	if s.closed {
 		return false
+	}
+	if l.do == nil && (s.queued >= allQueued || s.bytes+len(l.text) > allBytes) {
+		s.missed = true
+		return true
 	}
 	box := s.boxes[customer]
 	if box == nil {
@@ -73,6 +84,8 @@ func (s *mailboxes) put(customer PubKey, l letter) bool {
 		box.queued[l.id] = true
 	}
 	box.queue = append(box.queue, l)
+	s.queued++
+	s.bytes += len(l.text)
 	return true
 }
 
@@ -100,7 +113,16 @@ func (s *mailboxes) serve(customer PubKey, box *mailbox) {
 		}
 		s.mu.Lock()
 		delete(box.queued, l.id)
+		s.queued--
+		s.bytes -= len(l.text)
+		room := s.missed && s.queued <= allQueued/2 && s.bytes <= allBytes/2
+		if room {
+			s.missed = false
+		}
 		s.mu.Unlock()
+		if room {
+			s.askAgain()
+		}
 	}
 }
 

@@ -235,6 +235,7 @@ func (m *Memory) Update(ctx context.Context, p Parcel) error {
 	p = cloneParcel(p)
 	kept.Event, kept.State, kept.Attempts, kept.DueAt, kept.Receipts = p.Event, p.State, p.Attempts, p.DueAt, p.Receipts
 	if kept.State != ParcelPending {
+		kept.Rumor = nil
 		i := slices.Index(a.pending, kept)
 		if a.pending = slices.Delete(a.pending, i, i+1); len(a.pending) == 0 {
 			delete(m.waiting, p.To)

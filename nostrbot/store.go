@@ -81,6 +81,8 @@ type Outbox interface {
 	Parcels(ctx context.Context, customer PubKey, limit int) ([]Parcel, error)
 	// Update stores a parcel's Event, State, Attempts, DueAt and Receipts; To
 	// and ID say which, the other fields are not looked at. A parcel that is
+	// sent or given up loses its Rumor: what was said is kept no longer than
+	// it takes to say it. A parcel that is
 	// not there, or is no longer pending, is left alone, and that is no
 	// error: somebody else was faster. Sent and given-up parcels are kept
 	// for DoneTTL after the commit that brought them, pending ones for ever.

@@ -183,6 +183,7 @@ func TestDemo_BadInputIsAnswered(t *testing.T) {
 		"another country":       {"/buy vodafone-romania-ro", "1", "+5511987654321", ":wait not from Romania", "+40712345678", ":wait please check"},
 		"no mobile":             {"/buy vodafone-romania-ro", "1", "+40213456789", ":wait not a mobile", "/cancel", ":wait cancelled"},
 		"confirm out of step":   {"/confirm", ":wait nothing to confirm", "/buy vodafone-romania-ro", "yes", ":wait nothing to confirm", "2", ":wait phone number"},
+		"cancel an invoice":     {"/buy vodafone-romania-ro", "1", "+40712345678", "/confirm", "/cancel", ":wait can still be paid", "/cancel", ":wait nothing is being bought"},
 		"confirm twice":         {"/buy vodafone-romania-ro", "1", "+40712345678", "/confirm", ":wait please pay", "/confirm", ":wait still waits", ":pay", ":wait delivered", "/confirm", ":wait nothing to confirm"},
 		"invoice as address":    {"/buy vodafone-romania-ro", "1", "+40712345678", "/confirm", ":pay", ":wait send me a lightning address", "lnbcrt1invoice", ":wait not look like", ":address", ":wait refund sent"},
 		"bad addresses":         {"/buy vodafone-romania-ro", "1", "+40712345678", "/confirm", ":pay", ":wait send me a lightning address", "nobody", ":wait not look like", "bob@localhost", ":wait", "a@b", ":address", ":wait refund sent"},

@@ -75,8 +75,9 @@ func (w *writes) prepare(ctx context.Context, on preparer) error {
 			ON CONFLICT DO UPDATE SET at = ?3 WHERE at <= ?4`,
 		&w.add: `INSERT INTO parcel (customer, ` + parcelColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO NOTHING`,
-		&w.update: `UPDATE parcel SET event = ?, state = ?, attempts = ?, due_at = ?, receipts = ?
-			WHERE customer = ? AND id = ? AND state = 'pending'`,
+		&w.update: `UPDATE parcel SET event = ?1, state = ?2, rumor = CASE ?2 WHEN 'pending' THEN rumor END,
+				attempts = ?3, due_at = ?4, receipts = ?5
+			WHERE customer = ?6 AND id = ?7 AND state = 'pending'`,
 		&w.create: `INSERT INTO kv (name, rev, value) VALUES (?, 1, coalesce(?, x'')) ON CONFLICT DO NOTHING`,
 		&w.put:    `UPDATE kv SET rev = rev + 1, value = coalesce(?, x'') WHERE name = ? AND rev = ?`,
 

@@ -177,6 +177,9 @@ func (h *history) update(t *rapid.T) {
 	require.NoError(t, h.Update(t.Context(), u))
 	if kept.State == nostrbot.ParcelPending {
 		kept.Event, kept.State, kept.Attempts, kept.DueAt, kept.Receipts = u.Event, u.State, u.Attempts, u.DueAt, u.Receipts
+		if kept.State != nostrbot.ParcelPending {
+			kept.Rumor = nil
+		}
 	}
 }
 

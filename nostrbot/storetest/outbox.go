@@ -132,6 +132,7 @@ func testFinal(t *testing.T, s *handle) {
 		p.State, p.Attempts = final, 2
 		p.Receipts = []nostrbot.Receipt{{Relay: "wss://one.example", At: start}}
 		update(t, s, p)
+		p.Rumor = nil // what was said is forgotten
 		require.Equal(t, p, lookup(t, s, alice, id))
 		for _, state := range []nostrbot.ParcelState{nostrbot.ParcelPending, nostrbot.ParcelSent, nostrbot.ParcelGivenUp} {
 			late.State, late.Event, late.Attempts = state, []byte("late"), 9

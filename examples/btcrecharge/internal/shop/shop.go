@@ -92,7 +92,18 @@ func (s *Shop) buy(_ context.Context, c *chat) error {
 	return nil
 }
 
-func (s *Shop) cancel(_ context.Context, c *chat) error {
+func (s *Shop) cancel(ctx context.Context, c *chat) error {
+	if c.State.Step == AwaitingPayment {
+		o, ok, err := s.Desk.Book.Get(ctx, c.From, c.State.Order)
+		if err != nil {
+			return err
+		}
+		if ok && o.State == orders.AwaitingPayment {
+			c.State.try(Reset)
+			c.Replyf(textCancelledInvoice, o.ID)
+			return nil
+		}
+	}
 	c.State.try(Reset)
 	c.Reply(textCancelled)
 	return nil
@@ -143,6 +154,11 @@ func (s *Shop) confirm(ctx context.Context, c *chat) error {
 	})
 	if err != nil {
 		return err // nothing is saved: still confirming_amount
+	}
+	if o.State != orders.AwaitingPayment { // placed before a crash, and gone on since
+		c.State.try(Reset)
+		c.Reply(textStatus(o))
+		return nil
 	}
 	c.State.try(Confirm)
 	c.State.Order = o.ID
@@ -287,6 +303,10 @@ func (s *Shop) refundTo(ctx context.Context, c *chat, addr lnaddr.Address) error
 		return err
 	}
 	c.State.try(GiveAddress)
+	if waiting.State == orders.Refunded { // said before a crash, and done since
+		c.Reply("Thank you. " + textNotice(*waiting))
+		return nil
+	}
 	c.Replyf("Thank you. %v for order %s are on the way there.", waiting.Price, waiting.ID)
 	return nil
 }

@@ -27,16 +27,17 @@ For example: /buy vodafone-romania-ro`
 
 	textLost = `I did not understand that. Send /menu to see the countries, or /help for all commands.`
 
-	textCancelled  = `Cancelled. Nothing is being bought. Send /menu whenever you like.`
-	textCartEmpty  = `Your cart is empty. Send /menu to choose something.`
-	textCleared    = `Your cart is empty now.`
-	textNoConfirm  = `There is nothing to confirm. Send /menu to choose a country, then /buy SKU.`
-	textNoOrders   = `You have no orders. Send /menu to begin.`
-	textNoSuch     = `I know no order of yours by that id. Send /status to see your orders.`
-	textNoRefund   = `None of your orders waits for a refund, so I have nothing to send there.`
-	textNotInvoice = `That is an invoice. For a refund please send a Lightning address (you@wallet.example) or an LNURL (lnurl1...), so that I can ask it for the right amount myself.`
-	textAskPhone   = `Which phone number shall be topped up? Please send it with the country code, such as %s.`
-	textBadAddress = `That does not look like a Lightning address or LNURL. Please send one such as you@wallet.example or lnurl1...`
+	textCancelled        = `Cancelled. Nothing is being bought. Send /menu whenever you like.`
+	textCancelledInvoice = `Cancelled. The invoice of order %s can still be paid until it expires, and then I deliver; if you do not want it, simply do not pay.`
+	textCartEmpty        = `Your cart is empty. Send /menu to choose something.`
+	textCleared          = `Your cart is empty now.`
+	textNoConfirm        = `There is nothing to confirm. Send /menu to choose a country, then /buy SKU.`
+	textNoOrders         = `You have no orders. Send /menu to begin.`
+	textNoSuch           = `I know no order of yours by that id. Send /status to see your orders.`
+	textNoRefund         = `None of your orders waits for a refund, so I have nothing to send there.`
+	textNotInvoice       = `That is an invoice. For a refund please send a Lightning address (you@wallet.example) or an LNURL (lnurl1...), so that I can ask it for the right amount myself.`
+	textAskPhone         = `Which phone number shall be topped up? Please send it with the country code, such as %s.`
+	textBadAddress       = `That does not look like a Lightning address or LNURL. Please send one such as you@wallet.example or lnurl1...`
 )
 
 func textCountries(c *catalog.Catalog) string {
