@@ -214,6 +214,8 @@ func (s *Shop) talk(ctx context.Context, c *chat) error {
 		s.pickAmount(c)
 	case EnteringPhone, ConfirmingAmount:
 		s.givePhone(c)
+	case AwaitingPayment:
+		c.Replyf(textLostWaiting, c.State.Order)
 	case AwaitingRefundAddress:
 		c.Reply(textBadAddress)
 	default:
@@ -253,6 +255,8 @@ func (s *Shop) givePhone(c *chat) {
 		c.Replyf("That number is not from %s, where %s is. Please send a number of that country, such as %s, or /cancel.", country.Name, op.Name, s.exampleNumber(op))
 	case errors.Is(err, catalog.ErrNotMobile):
 		c.Replyf("That is not a mobile number, so it cannot be topped up. Please send one such as %s, or /cancel.", s.exampleNumber(op))
+	case err != nil && c.State.Step == ConfirmingAmount:
+		c.Reply("Please send /confirm to get the invoice, /cancel to stop, or another phone number.")
 	case err != nil:
 		c.Replyf("That is not a phone number. Please send one with the country code, such as %s, or /cancel.", s.exampleNumber(op))
 	default:

@@ -27,6 +27,8 @@ For example: /buy vodafone-romania-ro`
 
 	textLost = `I did not understand that. Send /menu to see the countries, or /help for all commands.`
 
+	textLostWaiting = `I did not understand that. I wait for the payment of order %s and tell you as soon as I see it; /status shows where it stands.`
+
 	textCancelled        = `Cancelled. Nothing is being bought. Send /menu whenever you like.`
 	textCancelledInvoice = `Cancelled. The invoice of order %s can still be paid until it expires, and then I deliver; if you do not want it, simply do not pay.`
 	textCartEmpty        = `Your cart is empty. Send /menu to choose something.`
