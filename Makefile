@@ -6,9 +6,15 @@
 GO       ?= go
 FUZZTIME ?= 10s
 
-.PHONY: test quick fuzz lint
+.PHONY: test quick fuzz lint deps
 
-test:
+# The race detector links with gcc.
+deps:
+	@command -v gcc >/dev/null || { \
+		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "install gcc first: the race detector needs it"; exit 1; }; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
+
+test: deps
 	$(GO) version
 	CGO_ENABLED=0 $(GO) build ./...
 	$(GO) vet ./...
