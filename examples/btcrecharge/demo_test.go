@@ -226,6 +226,17 @@ func TestDemo_Expiry(t *testing.T) {
 	require.Contains(t, out, "expired")
 }
 
+func TestDemo_UnpaidInvoicesAreLimited(t *testing.T) {
+	t.Parallel()
+	var script []string
+	for range 5 {
+		script = append(script, purchase[1:5]...)
+		script = append(script, ":wait please pay")
+	}
+	script = append(script, purchase[1:5]...)
+	plays(t, append(script, ":wait 5 unpaid invoices", ":pay", ":wait delivered", "/confirm", ":wait please pay"))
+}
+
 func TestDemo_Commands(t *testing.T) {
 	t.Parallel()
 	plays(t, []string{

@@ -48,8 +48,8 @@ func (d *Desk) watch(ctx context.Context, o *Order) (time.Duration, error) {
 		return 0, d.move(ctx, o, Expire)
 	case o.State == Expired:
 		return slowPoll, nil
-	default:
-		return d.Poll, nil
+	default: // most pay at once, or never: the older, the more rarely it is looked up
+		return max(d.Poll, min(d.now().Sub(o.CreatedAt)/20, 5*time.Second)), nil
 	}
 }
 

@@ -148,6 +148,9 @@ func (s *Shop) confirm(ctx context.Context, c *chat) error {
 		c.Reply(textNoConfirm)
 		return nil
 	}
+	if full, err := s.tooManyUnpaid(ctx, c); err != nil || full {
+		return err
+	}
 	o, err := s.Desk.Place(ctx, orders.Order{
 		Customer: c.From, Key: c.Key, Label: label(op, pkg), Price: pkg.Price,
 		Item: payments.Item{SKU: op.ID, Value: pkg.Value, Recipient: c.State.Phone},
@@ -164,6 +167,27 @@ func (s *Shop) confirm(ctx context.Context, c *chat) error {
 	c.State.Order = o.ID
 	c.Reply(textInvoice(o))
 	return nil
+}
+
+// tooManyUnpaid refuses another invoice to a customer who leaves them unpaid:
+// each is watched until it expires. The message's own order does not count.
+func (s *Shop) tooManyUnpaid(ctx context.Context, c *chat) (bool, error) {
+	const most = 5
+	all, err := s.Desk.Book.Of(ctx, c.From)
+	if err != nil {
+		return false, err
+	}
+	unpaid := 0
+	for _, o := range all {
+		if o.State == orders.AwaitingPayment && o.Key != c.Key {
+			unpaid++
+		}
+	}
+	if unpaid < most {
+		return false, nil
+	}
+	c.Replyf("You have %d unpaid invoices. Please pay one, or wait until they expire; /status lists them.", unpaid)
+	return true, nil
 }
 
 func (s *Shop) status(ctx context.Context, c *chat) error {
