@@ -112,13 +112,13 @@ func textInvoice(o orders.Order) string {
 	return fmt.Sprintf("Order %s: %s\nPlease pay %v within %s:\n\n%s", o.ID, o.Label, o.Price, textLife(o), o.Bolt11)
 }
 
-// textLife rounds up: invoices are dated in whole seconds, just before the order.
+// textLife rounds: invoices are dated in whole seconds, a moment off the order.
 func textLife(o orders.Order) string {
 	d := o.ExpiresAt.Sub(o.CreatedAt)
 	if d > 90*time.Second {
-		return fmt.Sprintf("%d minutes", (d+time.Minute-1)/time.Minute)
+		return fmt.Sprintf("%d minutes", d.Round(time.Minute)/time.Minute)
 	}
-	return fmt.Sprintf("%d seconds", max(1, (d+time.Second-1)/time.Second))
+	return fmt.Sprintf("%d seconds", max(1, d.Round(time.Second)/time.Second))
 }
 
 func textStillWaiting(o orders.Order) string {
