@@ -43,8 +43,8 @@ type Config struct {
 	Grace time.Duration
 	// OnError hears each failed run of a handler; nil logs it.
 	OnError func(ctx context.Context, m *Message, err error)
-	// Now is the clock; nil means time.Now.
-	Now func() time.Time
+	// Clock is what the bot goes by; nil means the machine's.
+	Clock Clock
 }
 
 // Nsec is a key in this process: nsec1... (NIP-19) or 64 hex digits. It prints
@@ -143,8 +143,8 @@ func (c *Config) setDefaults() {
 	if c.Grace == 0 {
 		c.Grace = 10 * time.Second
 	}
-	if c.Now == nil {
-		c.Now = time.Now
+	if c.Clock == nil {
+		c.Clock = machineClock{}
 	}
 }
 

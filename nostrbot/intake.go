@@ -119,7 +119,7 @@ func (in *intake) sort() {
 // asked says nothing about the event.
 func (in *intake) open(ctx context.Context, o *opening) {
 	for {
-		o.msg, o.err = dm.Open(ctx, in.bot.cfg.Signer, o.Event, in.bot.cfg.Now())
+		o.msg, o.err = dm.Open(ctx, in.bot.cfg.Signer, o.Event, in.bot.now())
 		if o.err == nil || errors.Is(o.err, dm.ErrRefused) {
 			return
 		}
@@ -141,7 +141,7 @@ func (in *intake) undone(letters []addressed) []addressed {
 	}
 	done := map[string]bool{}
 	for customer, asked := range ids {
-		conv, err := in.bot.store.Load(in.bot.serving, customer, in.bot.cfg.Now(), asked...)
+		conv, err := in.bot.store.Load(in.bot.serving, customer, in.bot.now(), asked...)
 		if err != nil {
 			in.bot.log.Error("ledger cannot be asked", "customer", customer, "err", err)
 			continue

@@ -17,8 +17,15 @@ type Memory struct {
 	mu        sync.Mutex
 	customers map[PubKey]*account
 	waiting   map[PubKey]struct{} // have pending parcels
+	runs      map[string]keptRun
 	// What will be too old one day, in the order of the commits.
-	sessions, ids, parcels []aging
+	sessions, ids, parcels, walks []aging
+}
+
+// keptRun is a run with the time of the commit that put it.
+type keptRun struct {
+	Run
+	put time.Time
 }
 
 var _ Store = (*Memory)(nil)
@@ -46,7 +53,7 @@ const removals = 16
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{customers: map[PubKey]*account{}, waiting: map[PubKey]struct{}{}}
+	return &Memory{customers: map[PubKey]*account{}, waiting: map[PubKey]struct{}{}, runs: map[string]keptRun{}}
 }
 
 // Load implements [Store].
@@ -123,7 +130,19 @@ func (m *Memory) Commit(ctx context.Context, b Batch) error {
 		m.waiting[b.Customer] = struct{}{}
 		m.parcels = append(m.parcels, aging{b.Customer, p.ID, now})
 	}
-	m.forget(now, removals+2*(len(b.Done)+len(b.Parcels)))
+	for _, key := range b.Ended {
+		if m.runs[key].Customer == b.Customer {
+			delete(m.runs, key)
+		}
+	}
+	for _, r := range b.Runs {
+		if !r.WakeAt.IsZero() {
+			r.WakeAt = wholeMicros(r.WakeAt)
+		}
+		m.runs[r.Key] = keptRun{r, now}
+		m.walks = append(m.walks, aging{b.Customer, r.Key, now})
+	}
+	m.forget(now, removals+2*(len(b.Done)+len(b.Parcels)+len(b.Runs)))
 	return nil
 }
 
@@ -138,6 +157,12 @@ func (m *Memory) forget(now time.Time, limit int) {
 	m.ids = expire(m.ids, now.Add(-DoneTTL), limit, func(e aging) bool {
 		if a := m.customers[e.customer]; a.done[e.id].Equal(e.at) {
 			delete(a.done, e.id)
+		}
+		return true
+	})
+	m.walks = expire(m.walks, now.Add(-SessionTTL), limit, func(e aging) bool {
+		if m.runs[e.id].put.Equal(e.at) {
+			delete(m.runs, e.id)
 		}
 		return true
 	})

@@ -58,7 +58,7 @@ func (o *outbox) run(ctx context.Context) {
 			customers, err := o.bot.store.Pending(ctx, after, outboxPage)
 			if err != nil {
 				o.bot.log.Error("outbox: list pending", "err", err)
-				sleep(ctx, resendMin)
+				o.bot.sleep(ctx, resendMin)
 				continue
 			}
 			for _, c := range customers {
@@ -174,10 +174,8 @@ func (o *outbox) park(ctx context.Context, customer PubKey, s *sender, wait time
 		return false
 	}
 	o.mu.Unlock()
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-o.bot.cfg.Clock.After(wait):
 	case <-s.wake:
 	case <-ctx.Done():
 	}
@@ -188,7 +186,7 @@ func (o *outbox) park(ctx context.Context, customer PubKey, s *sender, wait time
 // looking again; zero when all of them found their end.
 func (o *outbox) sendAll(ctx context.Context, parcels []Parcel, hurry bool) time.Duration {
 	for _, p := range parcels {
-		if wait := p.DueAt.Sub(o.bot.cfg.Now()); wait > 0 && !hurry {
+		if wait := p.DueAt.Sub(o.bot.now()); wait > 0 && !hurry {
 			return wait
 		}
 		select {
@@ -206,7 +204,7 @@ func (o *outbox) sendAll(ctx context.Context, parcels []Parcel, hurry bool) time
 			return resendMin
 		}
 		if p.State == ParcelPending {
-			return max(p.DueAt.Sub(o.bot.cfg.Now()), time.Millisecond)
+			return max(p.DueAt.Sub(o.bot.now()), time.Millisecond)
 		}
 	}
 	return 0
@@ -223,7 +221,7 @@ func (o *outbox) publish(ctx context.Context, p *Parcel) {
 	if targets != nil && allFinal(verdicts) {
 		verdicts = append(verdicts, o.bot.pool.Publish(ctx, p.Event)...)
 	}
-	now := o.bot.cfg.Now()
+	now := o.bot.now()
 	for _, v := range verdicts {
 		if v.Delivered() {
 			p.State = ParcelSent
@@ -259,11 +257,4 @@ func slogVerdicts(verdicts []relay.Verdict) slog.Value {
 		attrs = append(attrs, slog.String(v.Relay, v.String()))
 	}
 	return slog.GroupValue(attrs...)
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-time.After(d):
-	case <-ctx.Done():
-	}
 }

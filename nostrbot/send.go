@@ -28,7 +28,7 @@ func (b *Bot) Send(ctx context.Context, to PubKey, text, key string) error {
 	if text == "" {
 		return errors.New("nostrbot: send: the text is empty")
 	}
-	id, now := "send:"+key, b.cfg.Now()
+	id, now := "send:"+key, b.now()
 	conv, err := b.store.Load(ctx, to, now, id)
 	if err != nil {
 		return fmt.Errorf("nostrbot: send: load conversation: %w", err)

@@ -66,6 +66,44 @@ type Store interface {
 	// ErrDone says that the first try went through.
 	Commit(ctx context.Context, b Batch) error
 	Outbox
+	Runs
+}
+
+// Runs is the part of a [Store] that finds the customer of a run (a customer's
+// walk through a flow) by its key, and knows when runs want to be woken. A run
+// is forgotten SessionTTL after it was last put, as its conversation's state
+// is: then Run and Due do not know it any more.
+type Runs interface {
+	// Run looks a run up; ok is false when there is none (any more).
+	Run(ctx context.Context, now time.Time, key string) (r Run, ok bool, err error)
+	// Due returns runs whose WakeAt is set and not after now, earliest first
+	// and those of the same time by key, at most limit of them. A limit below
+	// one is an error.
+	Due(ctx context.Context, now time.Time, limit int) ([]Run, error)
+}
+
+// Run is a customer's walk through a flow, as a [Store] knows it.
+type Run struct {
+	// Key is the run's: 1 to 40 of [a-z0-9-], unique over all customers.
+	Key string
+	// Customer is whose run it is; the same as [Batch].Customer.
+	Customer PubKey
+	// WakeAt is when it wants to be woken; zero is never.
+	WakeAt time.Time
+}
+
+// Claimer is what a [Store] that several processes share may be, beside: it
+// hands out the right to work for a customer, so that not all of them run the
+// handler for the same message. It saves work and side effects; what keeps the
+// outcome right is the revision that Commit checks, since a process may be
+// paused for longer than any lease.
+type Claimer interface {
+	// Claim takes or prolongs the right for holder, until lease has passed by
+	// the Store's clock. It returns zero when holder has it now, else how
+	// long the other's lease still lasts at most, which is more than zero.
+	Claim(ctx context.Context, customer PubKey, holder string, lease time.Duration) (wait time.Duration, err error)
+	// Release gives it back, if holder has it.
+	Release(ctx context.Context, customer PubKey, holder string) error
 }
 
 // Outbox is the part of a [Store] from which replies leave. Parcels of one
@@ -119,6 +157,11 @@ type Batch struct {
 	// already is skipped and the older one stays as it is: for the customer's
 	// client the two are one message.
 	Parcels []Parcel
+	// Runs are put: inserted, or replaced by their key.
+	Runs []Run
+	// Ended are the keys of runs to be removed, before Runs are put. One that
+	// is not there, or is another customer's, is left alone.
+	Ended []string
 	// Now is the time of the commit. A clock that is days ahead makes the
 	// Store forget too early.
 	Now time.Time
@@ -149,6 +192,26 @@ func (b Batch) Validate() error {
 		if err := p.Validate(); err != nil {
 			return fmt.Errorf("parcel %d: %w", i, err)
 		}
+	}
+	for i, r := range b.Runs {
+		if r.Customer != b.Customer {
+			return fmt.Errorf("run %d is not the batch's customer's", i)
+		}
+		if err := CheckRunKey(r.Key); err != nil {
+			return fmt.Errorf("run %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+// CheckRunKey tells what is wrong with the key of a run.
+func CheckRunKey(key string) error {
+	ok := len(key) >= 1 && len(key) <= 40
+	for _, c := range []byte(key) {
+		ok = ok && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-')
+	}
+	if !ok {
+		return errors.New("the key of a run is 1 to 40 of [a-z0-9-]")
 	}
 	return nil
 }

@@ -49,7 +49,7 @@ func (b *Bot) handle(customer PubKey, l letter) error {
 			}
 		}
 		b.boxes.idle(func() { // others are served meanwhile
-			sleep(b.handlers, pause)
+			b.sleep(b.handlers, pause)
 			pause = min(2*pause, 30*time.Second)
 		})
 	}
@@ -66,7 +66,7 @@ func (e *handlerError) Error() string { return e.err.Error() }
 func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	// The commit is not the handler's: it has its own time, and what a handler
 	// finished while the bot is stopping is kept.
-	ctx, now := b.serving, b.cfg.Now()
+	ctx, now := b.serving, b.now()
 	conv, err := b.store.Load(ctx, customer, now, l.id)
 	if err != nil {
 		return fmt.Errorf("load conversation: %w", err)
@@ -153,7 +153,7 @@ func (b *Bot) seal(ctx context.Context, to PubKey, rec *record, texts []string, 
 	if rec.Via == "" { // they never wrote, so nothing says what they can read
 		protocols = []Protocol{NIP17, NIP04}
 	}
-	now := b.cfg.Now()
+	now := b.now()
 	var parcels []Parcel
 	for _, text := range texts {
 		if n := dm.TextSize(text); n > dm.SafeText {

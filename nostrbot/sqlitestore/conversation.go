@@ -99,7 +99,21 @@ func (s *Store) commit(ctx context.Context, b nostrbot.Batch) error {
 				return err
 			}
 		}
-		w.trash.grow(b.Now, len(ids)+len(parcels))
+		for _, key := range b.Ended {
+			if _, err := changes(w.endRun, key, customer); err != nil {
+				return err
+			}
+		}
+		for _, r := range b.Runs {
+			var wake any
+			if !r.WakeAt.IsZero() {
+				wake = r.WakeAt.UnixMicro()
+			}
+			if _, err := changes(w.putRun, r.Key, customer, wake, now); err != nil {
+				return err
+			}
+		}
+		w.trash.grow(b.Now, len(ids)+len(parcels)+len(b.Runs))
 		return nil
 	})
 }
@@ -133,6 +147,7 @@ func (w *writes) forget() error {
 		{w.forgetSessions, nostrbot.SessionTTL},
 		{w.forgetDone, nostrbot.DoneTTL},
 		{w.forgetParcels, nostrbot.DoneTTL},
+		{w.forgetRuns, nostrbot.SessionTTL},
 	} {
 		if _, err := changes(f.statement, w.trash.now.Add(-f.ttl).UnixMicro(), w.trash.limit); err != nil {
 			return err

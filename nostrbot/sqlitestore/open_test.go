@@ -198,7 +198,7 @@ func TestPlans(t *testing.T) {
 	require.NoError(t, q.prepare(t.Context(), recorder{s.reads, &texts}))
 	require.NoError(t, w.prepare(t.Context(), recorder{s.writer.conn, &texts}))
 	require.NoError(t, errors.Join(q.close(), w.close()))
-	require.Len(t, texts, 17)
+	require.Len(t, texts, 22)
 	for _, text := range texts {
 		rows, err := s.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, 11)...)
 		require.NoError(t, err, text)

@@ -61,6 +61,15 @@ CREATE TABLE kv (
 	rev   INTEGER NOT NULL CHECK (rev > 0),
 	value BLOB    NOT NULL
 ) STRICT;
+`, `
+CREATE TABLE run (
+	key      TEXT    PRIMARY KEY,
+	customer BLOB    NOT NULL CHECK (length(customer) = 32),
+	wake_at  INTEGER, -- NULL is never
+	put_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX run_wake ON run (wake_at, key) WHERE wake_at IS NOT NULL;
+CREATE INDEX run_age ON run (put_at);
 `}
 
 // identify refuses a file that is not ours to touch, and returns how many

@@ -37,7 +37,7 @@ const parcelColumns = `id, via, event, rumor, relays, state, attempts, due_at, r
 
 // queries are the statements that read.
 type queries struct {
-	conversation, done, pending, parcels, parcel, value, names *sql.Stmt
+	conversation, done, pending, parcels, parcel, value, names, run, due *sql.Stmt
 }
 
 func (q *queries) prepare(ctx context.Context, on preparer) error {
@@ -49,19 +49,23 @@ func (q *queries) prepare(ctx context.Context, on preparer) error {
 		&q.parcels: `SELECT ` + parcelColumns + ` FROM parcel
 			WHERE state = 'pending' AND customer = ? ORDER BY seq LIMIT ?`,
 		&q.parcel: `SELECT ` + parcelColumns + ` FROM parcel WHERE customer = ? AND id = ?`,
-		&q.value:  `SELECT value, rev FROM kv WHERE name = ?`,
-		&q.names:  `SELECT name FROM kv WHERE name >= ?1 AND (?2 IS NULL OR name < ?2) ORDER BY name`,
+		&q.run:    `SELECT customer, wake_at FROM run WHERE key = ? AND put_at > ?`,
+		&q.due: `SELECT key, customer, wake_at FROM run
+			WHERE wake_at <= ? AND put_at > ? ORDER BY wake_at, key LIMIT ?`,
+		&q.value: `SELECT value, rev FROM kv WHERE name = ?`,
+		&q.names: `SELECT name FROM kv WHERE name >= ?1 AND (?2 IS NULL OR name < ?2) ORDER BY name`,
 	})
 }
 
 func (q *queries) close() error {
-	return closeAll(q.conversation, q.done, q.pending, q.parcels, q.parcel, q.value, q.names)
+	return closeAll(q.conversation, q.done, q.pending, q.parcels, q.parcel, q.value, q.names, q.run, q.due)
 }
 
 // writes are the statements that write. They belong to the writer's goroutine.
 type writes struct {
 	begin, move, done, add, update, create, put *sql.Stmt
 	forgetSessions, forgetDone, forgetParcels   *sql.Stmt
+	putRun, endRun, forgetRuns                  *sql.Stmt
 
 	trash trash
 }
@@ -75,6 +79,10 @@ func (w *writes) prepare(ctx context.Context, on preparer) error {
 			ON CONFLICT DO UPDATE SET at = ?3 WHERE at <= ?4`,
 		&w.add: `INSERT INTO parcel (customer, ` + parcelColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO NOTHING`,
+		&w.putRun: `INSERT INTO run (key, customer, wake_at, put_at) VALUES (?1, ?2, ?3, ?4)
+			ON CONFLICT DO UPDATE SET customer = ?2, wake_at = ?3, put_at = ?4`,
+		&w.endRun:     `DELETE FROM run WHERE key = ? AND customer = ?`,
+		&w.forgetRuns: `DELETE FROM run WHERE key IN (SELECT key FROM run WHERE put_at <= ? LIMIT ?)`,
 		&w.update: `UPDATE parcel SET event = ?1, state = ?2, rumor = CASE ?2 WHEN 'pending' THEN rumor END,
 				attempts = ?3, due_at = ?4, receipts = ?5
 			WHERE customer = ?6 AND id = ?7 AND state = 'pending'`,
@@ -92,7 +100,7 @@ func (w *writes) prepare(ctx context.Context, on preparer) error {
 
 func (w *writes) close() error {
 	return closeAll(w.begin, w.move, w.done, w.add, w.update, w.create, w.put,
-		w.forgetSessions, w.forgetDone, w.forgetParcels)
+		w.forgetSessions, w.forgetDone, w.forgetParcels, w.putRun, w.endRun, w.forgetRuns)
 }
 
 // changes runs a statement and returns how many rows it changed.
