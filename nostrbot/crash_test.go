@@ -84,7 +84,7 @@ func TestBot_LostOKIsPublishedAgainAndHeardOnce(t *testing.T) {
 				})
 			})
 			alice := n.person(t)
-			alice.says("wait", via)
+			asked := alice.says("wait", via)
 			<-started
 			n.Faults.CutBeforeOK(1) // the next event, which is the bot's, is stored but not confirmed
 			close(release)
@@ -93,9 +93,11 @@ func TestBot_LostOKIsPublishedAgainAndHeardOnce(t *testing.T) {
 			alice.mu.Lock()
 			defer alice.mu.Unlock()
 			require.Equal(t, 1, alice.seen[m.ID])
-			p, ok, err := store.Parcel(t.Context(), alice.me, m.ID)
+			ps, err := store.ParcelsFor(t.Context(), alice.me, asked)
 			require.NoError(t, err)
-			require.True(t, ok)
+			require.Len(t, ps, 1)
+			p := ps[0]
+			require.Equal(t, m.ID, p.ID)
 			require.Equal(t, nostrbot.ParcelSent, p.State)
 			require.Positive(t, p.Attempts, "the first try was not counted as delivered")
 			require.Len(t, p.Receipts, 1)

@@ -37,7 +37,8 @@ type account struct {
 	written time.Time
 	done    map[string]time.Time
 	parcels map[string]*Parcel
-	pending []*Parcel // of parcels, in the order of their commits
+	pending []*Parcel            // of parcels, in the order of their commits
+	brought map[string][]*Parcel // of parcels, by what they are For
 }
 
 // aging is an entry in a queue of what is to be removed.
@@ -98,7 +99,7 @@ func (m *Memory) Commit(ctx context.Context, b Batch) error {
 	defer m.mu.Unlock()
 	a := m.customers[b.Customer]
 	if a == nil {
-		a = &account{done: map[string]time.Time{}, parcels: map[string]*Parcel{}}
+		a = &account{done: map[string]time.Time{}, parcels: map[string]*Parcel{}, brought: map[string][]*Parcel{}}
 	}
 	now := wholeMicros(b.Now)
 	if slices.ContainsFunc(b.Done, func(id string) bool { return a.handled(id, now) }) {
@@ -124,8 +125,11 @@ func (m *Memory) Commit(ctx context.Context, b Batch) error {
 			continue
 		}
 		p = cloneParcel(p)
-		p.State, p.CreatedAt = ParcelPending, now
+		p.State, p.CreatedAt, p.For = ParcelPending, now, b.For()
 		a.parcels[p.ID] = &p
+		if p.For != "" {
+			a.brought[p.For] = append(a.brought[p.For], &p)
+		}
 		a.pending = append(a.pending, &p)
 		m.waiting[b.Customer] = struct{}{}
 		m.parcels = append(m.parcels, aging{b.Customer, p.ID, now})
@@ -168,10 +172,17 @@ func (m *Memory) forget(now time.Time, limit int) {
 	})
 	m.parcels = expire(m.parcels, now.Add(-DoneTTL), limit, func(e aging) bool {
 		a := m.customers[e.customer]
-		if a.parcels[e.id].State == ParcelPending {
+		p := a.parcels[e.id]
+		if p.State == ParcelPending {
 			return false
 		}
 		delete(a.parcels, e.id)
+		if i := slices.Index(a.brought[p.For], p); i >= 0 {
+			a.brought[p.For] = slices.Delete(a.brought[p.For], i, i+1)
+		}
+		if len(a.brought[p.For]) == 0 {
+			delete(a.brought, p.For)
+		}
 		return true
 	})
 }
@@ -269,17 +280,22 @@ func (m *Memory) Update(ctx context.Context, p Parcel) error {
 	return nil
 }
 
-// Parcel implements [Outbox].
-func (m *Memory) Parcel(ctx context.Context, customer PubKey, id string) (Parcel, bool, error) {
+// ParcelsFor implements [Outbox].
+func (m *Memory) ParcelsFor(ctx context.Context, customer PubKey, id string) ([]Parcel, error) {
 	if err := ctx.Err(); err != nil {
-		return Parcel{}, false, fmt.Errorf("look up parcel: %w", err)
+		return nil, fmt.Errorf("parcels for a message: %w", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if a := m.customers[customer]; a != nil && a.parcels[id] != nil {
-		return cloneParcel(*a.parcels[id]), true, nil
+	a := m.customers[customer]
+	if a == nil {
+		return nil, nil
 	}
-	return Parcel{}, false, nil
+	var ps []Parcel
+	for _, p := range a.brought[id] {
+		ps = append(ps, cloneParcel(*p))
+	}
+	return ps, nil
 }
 
 func cloneParcel(p Parcel) Parcel {

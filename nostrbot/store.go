@@ -125,9 +125,10 @@ type Outbox interface {
 	// error: somebody else was faster. Sent and given-up parcels are kept
 	// for DoneTTL after the commit that brought them, pending ones for ever.
 	Update(ctx context.Context, p Parcel) error
-	// Parcel looks one up by its id, whatever its state; ok is false when it
-	// is not there (any more).
-	Parcel(ctx context.Context, customer PubKey, id string) (p Parcel, ok bool, err error)
+	// ParcelsFor returns the parcels that are For the message id, whatever
+	// their state, oldest first; none for the empty id. It is how the delivery
+	// of an answer is asked about.
+	ParcelsFor(ctx context.Context, customer PubKey, id string) ([]Parcel, error)
 }
 
 // Conversation is what is kept about a customer between two messages.
@@ -153,7 +154,8 @@ type Batch struct {
 	// Done are the ids of the messages that this batch answers.
 	Done []string
 	// Parcels are the sealed replies, in order. Commit sets their State to
-	// pending and their CreatedAt to Now. A parcel whose ID the outbox has
+	// pending, their CreatedAt to Now, and their For to the first of Done, ""
+	// without one. A parcel whose ID the outbox has
 	// already is skipped and the older one stays as it is: for the customer's
 	// client the two are one message.
 	Parcels []Parcel
@@ -165,6 +167,14 @@ type Batch struct {
 	// Now is the time of the commit. A clock that is days ahead makes the
 	// Store forget too early.
 	Now time.Time
+}
+
+// For is what the batch's parcels are for: its first done id, "" without one.
+func (b Batch) For() string {
+	if len(b.Done) == 0 {
+		return ""
+	}
+	return b.Done[0]
 }
 
 // Validate tells what is wrong with a batch that no Store can take. Every
@@ -253,6 +263,9 @@ type Parcel struct {
 	Receipts []Receipt
 	// CreatedAt is the time of the commit.
 	CreatedAt time.Time
+	// For is the done message that brought it, as Commit sets it: what
+	// [Outbox].ParcelsFor asks by.
+	For string
 }
 
 // Validate tells what is wrong with a parcel that no [Outbox] can take.

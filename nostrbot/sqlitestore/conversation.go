@@ -59,7 +59,7 @@ func (s *Store) commit(ctx context.Context, b nostrbot.Batch) error {
 	// All that can be done outside the transaction is.
 	var parcels [][]any
 	for _, p := range b.Parcels {
-		p.State, p.CreatedAt = nostrbot.ParcelPending, b.Now
+		p.State, p.CreatedAt, p.For = nostrbot.ParcelPending, b.Now, b.For()
 		row, err := parcelRow(p)
 		if err != nil {
 			return err

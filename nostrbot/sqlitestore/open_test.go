@@ -200,7 +200,7 @@ func TestPlans(t *testing.T) {
 	require.NoError(t, errors.Join(q.close(), w.close()))
 	require.Len(t, texts, 22)
 	for _, text := range texts {
-		rows, err := s.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, 11)...)
+		rows, err := s.reads.QueryContext(t.Context(), "EXPLAIN QUERY PLAN "+text, make([]any, 12)...)
 		require.NoError(t, err, text)
 		var steps []string
 		for rows.Next() {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/dmshop/dmshop/nostrbot"
@@ -58,18 +59,16 @@ func rows(ctx context.Context, q *sql.Stmt, limit int, read func(scan func(...an
 	return rs.Err()
 }
 
-// Parcel implements nostrbot.Outbox.
-func (s *Store) Parcel(ctx context.Context, customer nostrbot.PubKey, id string) (p nostrbot.Parcel, ok bool, err error) {
-	err = s.read(ctx, "look up parcel", func() (err error) {
-		p, err = scanParcel(customer, s.q.parcel.QueryRowContext(ctx, customer[:], []byte(id)).Scan)
-		if errors.Is(err, sql.ErrNoRows) {
-			p = nostrbot.Parcel{}
-			return nil
-		}
-		ok = err == nil
-		return err
+// ParcelsFor implements nostrbot.Outbox.
+func (s *Store) ParcelsFor(ctx context.Context, customer nostrbot.PubKey, id string) (parcels []nostrbot.Parcel, err error) {
+	err = s.read(ctx, "parcels for a message", func() error {
+		return rows(ctx, s.q.parcelsFor, math.MaxInt, func(scan func(...any) error) error {
+			p, err := scanParcel(customer, scan)
+			parcels = append(parcels, p)
+			return err
+		}, customer[:], []byte(id))
 	})
-	return p, ok, err
+	return parcels, err
 }
 
 // Update implements nostrbot.Outbox. It is durable when it returns nil. An
@@ -111,22 +110,26 @@ func parcelRow(p nostrbot.Parcel) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	var broughtBy any
+	if p.For != "" {
+		broughtBy = []byte(p.For)
+	}
 	return []any{
 		p.To[:], []byte(p.ID), string(p.Via), p.Event, p.Rumor, relays,
-		string(p.State), p.Attempts, p.DueAt.UnixMicro(), receipts, p.CreatedAt.UnixMicro(),
+		string(p.State), p.Attempts, p.DueAt.UnixMicro(), receipts, p.CreatedAt.UnixMicro(), broughtBy,
 	}, nil
 }
 
 // scanParcel reads a row of parcelColumns.
 func scanParcel(customer nostrbot.PubKey, scan func(...any) error) (nostrbot.Parcel, error) {
 	p := nostrbot.Parcel{To: customer}
-	var id, relays, receipts []byte
+	var id, relays, receipts, broughtBy []byte
 	var due, created int64
-	err := scan(&id, &p.Via, &p.Event, &p.Rumor, &relays, &p.State, &p.Attempts, &due, &receipts, &created)
+	err := scan(&id, &p.Via, &p.Event, &p.Rumor, &relays, &p.State, &p.Attempts, &due, &receipts, &created, &broughtBy)
 	if err != nil {
 		return p, err
 	}
-	p.ID, p.DueAt, p.CreatedAt = string(id), fromMicro(due), fromMicro(created)
+	p.ID, p.DueAt, p.CreatedAt, p.For = string(id), fromMicro(due), fromMicro(created), string(broughtBy)
 	if relays != nil {
 		if err := json.Unmarshal(relays, &p.Relays); err != nil {
 			return p, fmt.Errorf("relays of a parcel: %w", err)

@@ -70,6 +70,10 @@ CREATE TABLE run (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX run_wake ON run (wake_at, key) WHERE wake_at IS NOT NULL;
 CREATE INDEX run_age ON run (put_at);
+
+-- the done message that brought it; NULL when none did
+ALTER TABLE parcel ADD COLUMN brought_by BLOB;
+CREATE INDEX parcel_brought ON parcel (customer, brought_by, seq) WHERE brought_by IS NOT NULL;
 `}
 
 // identify refuses a file that is not ours to touch, and returns how many

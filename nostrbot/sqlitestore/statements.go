@@ -33,11 +33,11 @@ func closeAll(statements ...*sql.Stmt) error {
 	return errors.Join(errs...)
 }
 
-const parcelColumns = `id, via, event, rumor, relays, state, attempts, due_at, receipts, created_at`
+const parcelColumns = `id, via, event, rumor, relays, state, attempts, due_at, receipts, created_at, brought_by`
 
 // queries are the statements that read.
 type queries struct {
-	conversation, done, pending, parcels, parcel, value, names, run, due *sql.Stmt
+	conversation, done, pending, parcels, parcelsFor, value, names, run, due *sql.Stmt
 }
 
 func (q *queries) prepare(ctx context.Context, on preparer) error {
@@ -48,8 +48,9 @@ func (q *queries) prepare(ctx context.Context, on preparer) error {
 			WHERE state = 'pending' AND customer > ? ORDER BY customer LIMIT ?`,
 		&q.parcels: `SELECT ` + parcelColumns + ` FROM parcel
 			WHERE state = 'pending' AND customer = ? ORDER BY seq LIMIT ?`,
-		&q.parcel: `SELECT ` + parcelColumns + ` FROM parcel WHERE customer = ? AND id = ?`,
-		&q.run:    `SELECT customer, wake_at FROM run WHERE key = ? AND put_at > ?`,
+		&q.parcelsFor: `SELECT ` + parcelColumns + ` FROM parcel
+			WHERE customer = ? AND brought_by = ? ORDER BY seq`,
+		&q.run: `SELECT customer, wake_at FROM run WHERE key = ? AND put_at > ?`,
 		&q.due: `SELECT key, customer, wake_at FROM run
 			WHERE wake_at <= ? AND put_at > ? ORDER BY wake_at, key LIMIT ?`,
 		&q.value: `SELECT value, rev FROM kv WHERE name = ?`,
@@ -58,7 +59,7 @@ func (q *queries) prepare(ctx context.Context, on preparer) error {
 }
 
 func (q *queries) close() error {
-	return closeAll(q.conversation, q.done, q.pending, q.parcels, q.parcel, q.value, q.names, q.run, q.due)
+	return closeAll(q.conversation, q.done, q.pending, q.parcels, q.parcelsFor, q.value, q.names, q.run, q.due)
 }
 
 // writes are the statements that write. They belong to the writer's goroutine.
@@ -77,7 +78,7 @@ func (w *writes) prepare(ctx context.Context, on preparer) error {
 		&w.move: `UPDATE conversation SET rev = rev + 1, state = ?, written_at = ? WHERE customer = ? AND rev = ?`,
 		&w.done: `INSERT INTO done (customer, id, at) VALUES (?1, ?2, ?3)
 			ON CONFLICT DO UPDATE SET at = ?3 WHERE at <= ?4`,
-		&w.add: `INSERT INTO parcel (customer, ` + parcelColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		&w.add: `INSERT INTO parcel (customer, ` + parcelColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT DO NOTHING`,
 		&w.putRun: `INSERT INTO run (key, customer, wake_at, put_at) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT DO UPDATE SET customer = ?2, wake_at = ?3, put_at = ?4`,

@@ -43,8 +43,8 @@ func testWhole(t *testing.T, s *handle) {
 
 	c := load(t, s, alice, start, "m0", "m2", "m1")
 	require.Equal(t, nostrbot.Conversation{Rev: 1, State: []byte(`{"step":"pay"}`), Done: []string{"m2", "m1"}}, c)
-	p1.State, p1.CreatedAt = nostrbot.ParcelPending, start
-	p2.State, p2.CreatedAt = nostrbot.ParcelPending, start
+	p1.State, p1.CreatedAt, p1.For = nostrbot.ParcelPending, start, "m1"
+	p2.State, p2.CreatedAt, p2.For = nostrbot.ParcelPending, start, "m1"
 	got, err := s.Parcels(t.Context(), alice, 10)
 	require.NoError(t, err)
 	require.Equal(t, []nostrbot.Parcel{p1, p2}, got)
@@ -147,7 +147,7 @@ func testCustomers(t *testing.T, s *handle) {
 	require.Equal(t, []nostrbot.PubKey{alice, carol}, pending(t, s))
 	for _, who := range []nostrbot.PubKey{alice, carol} {
 		want := parcel(who, "p1")
-		want.State, want.CreatedAt = nostrbot.ParcelPending, start
+		want.State, want.CreatedAt, want.For = nostrbot.ParcelPending, start, "m1"
 		require.Equal(t, want, lookup(t, s, who, "p1"))
 	}
 }

@@ -41,7 +41,7 @@ func testReopened(t *testing.T, h *handle) {
 	for _, id := range []string{"p1", "p2", "p3"} {
 		want = append(want, lookup(t, h, alice, id))
 	}
-	closeStore(t, h.Store)
+	h.close(t)
 
 	s := h.again(t)
 	require.Equal(t, nostrbot.Conversation{Rev: 1, State: []byte("one"), Done: []string{"m1"}}, load(t, s, alice, start, "m1"))
@@ -74,7 +74,7 @@ func testShared(t *testing.T, h *handle) {
 	require.Equal(t, []string{"p1", "p0"}, waiting(t, h, alice))
 	send(t, other, alice, "p1")
 	require.Equal(t, []string{"p0"}, waiting(t, h, alice))
-	closeStore(t, other)
+	other.close(t)
 	wantState(t, h, alice, start, 2, "two")
 	commit(t, h, write(alice, start, 2, "three"))
 }

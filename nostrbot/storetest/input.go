@@ -92,7 +92,7 @@ func testEndedContext(t *testing.T, s *handle) {
 }
 
 // calls calls each method of a store once.
-func calls(ctx context.Context, s nostrbot.Store) map[string]error {
+func calls(ctx context.Context, s *handle) map[string]error {
 	errs := map[string]error{}
 	_, errs["load"] = s.Load(ctx, alice, start, "m1")
 	b := replies(alice, start, "p2")
@@ -103,7 +103,9 @@ func calls(ctx context.Context, s nostrbot.Store) map[string]error {
 	p := parcel(alice, "p1")
 	p.State = nostrbot.ParcelSent
 	errs["update"] = s.Update(ctx, p)
-	_, _, errs["parcel"] = s.Parcel(ctx, alice, "p1")
+	_, errs["parcels for"] = s.ParcelsFor(ctx, alice, "m1")
+	_, _, errs["run"] = s.Run(ctx, start, "r1")
+	_, errs["due"] = s.Due(ctx, start, 1)
 	return errs
 }
 
@@ -127,7 +129,7 @@ func testOddBytes(t *testing.T, s *handle) {
 
 		require.Equal(t, []string{o}, load(t, s, alice, start, o).Done, "id %q", o)
 		require.ErrorIs(t, s.Commit(t.Context(), done(alice, start, o)), nostrbot.ErrDone, "id %q", o)
-		p.State, p.CreatedAt = nostrbot.ParcelPending, start
+		p.State, p.CreatedAt, p.For = nostrbot.ParcelPending, start, "m"+o
 		require.Equal(t, p, lookup(t, s, alice, o), "id %q", o)
 		p.Event = []byte("new " + o)
 		update(t, s, p)
@@ -162,7 +164,7 @@ func testNoSharedBytes(t *testing.T, s *handle) {
 	b.Rev, b.State, b.Done = 0, []byte("one"), []string{"m1"}
 	b.Parcels[0].Receipts = []nostrbot.Receipt{{Relay: "wss://one.example", At: start}}
 	want := parcel(alice, "p1")
-	want.State, want.CreatedAt = nostrbot.ParcelPending, start
+	want.State, want.CreatedAt, want.For = nostrbot.ParcelPending, start, "m1"
 	want.Receipts = []nostrbot.Receipt{{Relay: "wss://one.example", At: start}}
 
 	commit(t, s, b)

@@ -20,6 +20,7 @@ var outboxTests = map[string]func(*testing.T, *handle){
 	"update of nothing":       testUpdateNothing,
 	"parcel that is there":    testSameParcel,
 	"parcel in every state":   testLookup,
+	"parcels for a message":   testParcelsFor,
 	"parcels, many at a time": testManyParcels,
 }
 
@@ -190,6 +191,34 @@ func testLookup(t *testing.T, s *handle) {
 	wantNoParcel(t, s, alice, "p")
 	wantNoParcel(t, s, alice, "")
 	wantNoParcel(t, s, bob, "p1")
+}
+
+func testParcelsFor(t *testing.T, s *handle) {
+	b := replies(alice, start, "c", "a")
+	b.Done = []string{"m1", "m2"}
+	commit(t, s, b)
+	b = replies(alice, start, "x")
+	b.Done = nil
+	commit(t, s, b)
+	b = replies(alice, start, "b", "a", "0") // "a" stays what it was for
+	b.Done = []string{"m3"}
+	b.Parcels[0].For = "m1" // not the caller's to say
+	commit(t, s, b)
+	b = replies(bob, start, "b")
+	b.Done = []string{"m1"}
+	commit(t, s, b)
+	send(t, s, alice, "a")
+	for id, want := range map[string][]string{"m1": {"c", "a"}, "m2": nil, "m3": {"b", "0"}, "": nil, "m": nil, "m11": nil} {
+		ps, err := s.ParcelsFor(t.Context(), alice, id)
+		require.NoError(t, err)
+		var got []string
+		for _, p := range ps {
+			require.Equal(t, id, p.For)
+			got = append(got, p.ID)
+		}
+		require.Equal(t, want, got, "parcels for %q", id)
+	}
+	require.Equal(t, []string{"c", "x", "b", "0"}, waiting(t, s, alice))
 }
 
 func testManyParcels(t *testing.T, s *handle) {

@@ -27,9 +27,9 @@ var raceTests = map[string]func(*testing.T, *handle){
 // be opened again.
 func (h *handle) both(t *testing.T) []nostrbot.Store {
 	if h.suite.reopens {
-		return []nostrbot.Store{h.Store, h.again(t)}
+		return []nostrbot.Store{h, h.again(t)}
 	}
-	return []nostrbot.Store{h.Store, h.Store}
+	return []nostrbot.Store{h, h}
 }
 
 // together runs f n times at once and returns the errors.

@@ -16,8 +16,10 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -76,8 +78,16 @@ type suite struct {
 // handle is a fresh store and the way to open it again.
 type handle struct {
 	nostrbot.Store
-	suite *suite
-	name  string
+	suite  *suite
+	name   string
+	causes *causes
+}
+
+// causes are what parcels were committed for, so that a test can look up any
+// of them by its own id.
+type causes struct {
+	mu  sync.Mutex
+	ids map[string]bool
 }
 
 func (s *suite) handle(t *testing.T) *handle {
@@ -86,23 +96,48 @@ func (s *suite) handle(t *testing.T) *handle {
 	s.names++
 	name := fmt.Sprintf("store-%d", s.names)
 	s.mu.Unlock()
-	h := &handle{suite: s, name: name}
-	h.Store = h.again(t)
-	return h
+	h := &handle{suite: s, name: name, causes: &causes{ids: map[string]bool{}}}
+	return h.again(t)
 }
 
 // again opens the store's data once more.
-func (h *handle) again(t *testing.T) nostrbot.Store {
+func (h *handle) again(t *testing.T) *handle {
 	t.Helper()
-	store := h.suite.open(t, h.name)
-	t.Cleanup(func() { closeStore(t, store) })
-	return store
+	again := *h
+	again.Store = h.suite.open(t, h.name)
+	t.Cleanup(func() { again.close(t) })
+	return &again
 }
 
-func closeStore(t require.TestingT, store nostrbot.Store) {
-	if c, ok := store.(io.Closer); ok {
+func (h *handle) close(t require.TestingT) {
+	if c, ok := h.Store.(io.Closer); ok {
 		require.NoError(t, c.Close(), "close")
 	}
+}
+
+func (h *handle) Commit(ctx context.Context, b nostrbot.Batch) error {
+	h.causes.mu.Lock()
+	h.causes.ids[b.For()] = true
+	h.causes.mu.Unlock()
+	return h.Store.Commit(ctx, b)
+}
+
+// find looks for a parcel by its id, whatever its state.
+func (h *handle) find(t require.TestingT, to nostrbot.PubKey, id string) (p nostrbot.Parcel, ok bool) {
+	h.causes.mu.Lock()
+	defer h.causes.mu.Unlock()
+	for cause := range h.causes.ids {
+		ps, err := h.ParcelsFor(context.Background(), to, cause)
+		require.NoError(t, err, "parcels for %q", cause)
+		for _, q := range ps {
+			require.Equal(t, cause, q.For)
+			if q.ID == id {
+				require.False(t, ok, "parcel %q is there twice", id)
+				p, ok = q, true
+			}
+		}
+	}
+	return p, ok
 }
 
 // start is when every test's story begins. Whole milliseconds are what all
@@ -131,9 +166,10 @@ func parcel(to nostrbot.PubKey, id string) nostrbot.Parcel {
 	}
 }
 
-// replies makes a batch of parcels only.
+// replies makes a batch of parcels, and of a done id that nothing else asks
+// about.
 func replies(to nostrbot.PubKey, now time.Time, ids ...string) nostrbot.Batch {
-	b := nostrbot.Batch{Customer: to, Rev: nostrbot.AnyRev, Now: now}
+	b := nostrbot.Batch{Customer: to, Rev: nostrbot.AnyRev, Now: now, Done: []string{"for " + strings.Join(ids, " ")}}
 	for _, id := range ids {
 		b.Parcels = append(b.Parcels, parcel(to, id))
 	}
@@ -180,27 +216,24 @@ func update(t *testing.T, s nostrbot.Outbox, p nostrbot.Parcel) {
 }
 
 // send marks a parcel as sent.
-func send(t *testing.T, s nostrbot.Outbox, to nostrbot.PubKey, id string) {
+func send(t *testing.T, s *handle, to nostrbot.PubKey, id string) {
 	t.Helper()
 	p := lookup(t, s, to, id)
 	p.State = nostrbot.ParcelSent
 	update(t, s, p)
 }
 
-func lookup(t *testing.T, s nostrbot.Outbox, to nostrbot.PubKey, id string) nostrbot.Parcel {
+func lookup(t *testing.T, s *handle, to nostrbot.PubKey, id string) nostrbot.Parcel {
 	t.Helper()
-	p, ok, err := s.Parcel(t.Context(), to, id)
-	require.NoError(t, err, "look up parcel %q", id)
+	p, ok := s.find(t, to, id)
 	require.True(t, ok, "parcel %q is not there", id)
 	return p
 }
 
-func wantNoParcel(t *testing.T, s nostrbot.Outbox, to nostrbot.PubKey, id string) {
+func wantNoParcel(t *testing.T, s *handle, to nostrbot.PubKey, id string) {
 	t.Helper()
-	p, ok, err := s.Parcel(t.Context(), to, id)
-	require.NoError(t, err, "look up parcel %q", id)
+	_, ok := s.find(t, to, id)
 	require.False(t, ok, "parcel %q is there", id)
-	require.Equal(t, nostrbot.Parcel{}, p)
 }
 
 // waiting returns the ids of a customer's pending parcels.
