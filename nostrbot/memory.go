@@ -17,15 +17,10 @@ type Memory struct {
 	mu        sync.Mutex
 	customers map[PubKey]*account
 	waiting   map[PubKey]struct{} // have pending parcels
-	runs      map[string]keptRun
+	runs      map[string]*keptRun
+	agenda    agenda // of runs
 	// What will be too old one day, in the order of the commits.
 	sessions, ids, parcels, walks []aging
-}
-
-// keptRun is a run with the time of the commit that put it.
-type keptRun struct {
-	Run
-	put time.Time
 }
 
 var _ Store = (*Memory)(nil)
@@ -44,7 +39,7 @@ type account struct {
 // aging is an entry in a queue of what is to be removed.
 type aging struct {
 	customer PubKey
-	id       string // of the message or the parcel
+	id       string // of the message, the parcel or the run
 	at       time.Time
 }
 
@@ -54,7 +49,7 @@ const removals = 16
 
 // NewMemory returns an empty store.
 func NewMemory() *Memory {
-	return &Memory{customers: map[PubKey]*account{}, waiting: map[PubKey]struct{}{}, runs: map[string]keptRun{}}
+	return &Memory{customers: map[PubKey]*account{}, waiting: map[PubKey]struct{}{}, runs: map[string]*keptRun{}}
 }
 
 // Load implements [Store].
@@ -135,16 +130,12 @@ func (m *Memory) Commit(ctx context.Context, b Batch) error {
 		m.parcels = append(m.parcels, aging{b.Customer, p.ID, now})
 	}
 	for _, key := range b.Ended {
-		if m.runs[key].Customer == b.Customer {
-			delete(m.runs, key)
+		if r := m.runs[key]; r != nil && r.Customer == b.Customer {
+			m.endRun(key)
 		}
 	}
 	for _, r := range b.Runs {
-		if !r.WakeAt.IsZero() {
-			r.WakeAt = wholeMicros(r.WakeAt)
-		}
-		m.runs[r.Key] = keptRun{r, now}
-		m.walks = append(m.walks, aging{b.Customer, r.Key, now})
+		m.putRun(r, now)
 	}
 	m.forget(now, removals+2*(len(b.Done)+len(b.Parcels)+len(b.Runs)))
 	return nil
@@ -165,8 +156,8 @@ func (m *Memory) forget(now time.Time, limit int) {
 		return true
 	})
 	m.walks = expire(m.walks, now.Add(-SessionTTL), limit, func(e aging) bool {
-		if m.runs[e.id].put.Equal(e.at) {
-			delete(m.runs, e.id)
+		if r := m.runs[e.id]; r != nil && r.put.Equal(e.at) {
+			m.endRun(e.id)
 		}
 		return true
 	})

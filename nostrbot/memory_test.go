@@ -15,6 +15,32 @@ func TestMemory(t *testing.T) {
 	storetest.Run(t, func(*testing.T, string) nostrbot.Store { return nostrbot.NewMemory() })
 }
 
+// BenchmarkMemory_Due asks for the next few of 100,000 runs, most of which are
+// due, while others are put off.
+func BenchmarkMemory_Due(b *testing.B) {
+	store, ctx, alice := nostrbot.NewMemory(), b.Context(), nostrbot.PubKey{0xa1}
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	put := func(key string, at time.Time) {
+		err := store.Commit(ctx, nostrbot.Batch{
+			Customer: alice, Rev: nostrbot.AnyRev, Now: now,
+			Runs: []nostrbot.Run{{Key: key, Customer: alice, WakeAt: at}},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	for i := range 100_000 {
+		put(fmt.Sprint("r", i), now.Add(-time.Duration(i%1000)*time.Second))
+	}
+	for b.Loop() {
+		due, err := store.Due(ctx, now, 64)
+		if err != nil || len(due) != 64 {
+			b.Fatal(len(due), err)
+		}
+		put(due[0].Key, due[0].WakeAt.Add(time.Minute))
+	}
+}
+
 // One message is handled: the new state, the reply and the mark that it is
 // done are one commit, and a second run of the same message is refused.
 func ExampleStore() {

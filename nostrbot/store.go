@@ -101,6 +101,7 @@ type Claimer interface {
 	// Claim takes or prolongs the right for holder, until lease has passed by
 	// the Store's clock. It returns zero when holder has it now, else how
 	// long the other's lease still lasts at most, which is more than zero.
+	// An empty holder and a lease below a millisecond are errors.
 	Claim(ctx context.Context, customer PubKey, holder string, lease time.Duration) (wait time.Duration, err error)
 	// Release gives it back, if holder has it.
 	Release(ctx context.Context, customer PubKey, holder string) error

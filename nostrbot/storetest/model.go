@@ -21,7 +21,7 @@ func (s *suite) model(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{
 			Store: store.Store, now: now, before: customer(customers),
-			convs: map[nostrbot.PubKey]*conversation{}, parcels: map[nostrbot.PubKey][]nostrbot.Parcel{},
+			convs: map[nostrbot.PubKey]*conversation{}, parcels: map[nostrbot.PubKey][]nostrbot.Parcel{}, runs: map[string]keptRun{},
 		}
 		for range 3 {
 			customers++
@@ -55,7 +55,8 @@ type history struct {
 	convs     map[nostrbot.PubKey]*conversation
 	parcels   map[nostrbot.PubKey][]nostrbot.Parcel // all there ever were, in order
 	made      int                                   // parcels
-	last      nostrbot.PubKey                       // whom the last action was about
+	runs      map[string]keptRun
+	last      nostrbot.PubKey // whom the last action was about
 }
 
 type conversation struct {
@@ -120,6 +121,7 @@ func (h *history) commit(t *rapid.T) {
 		}
 		b.Parcels = append(b.Parcels, p)
 	}
+	h.drawRuns(t, &b)
 
 	err := h.Commit(t.Context(), b)
 	switch {
@@ -138,6 +140,7 @@ func (h *history) commit(t *rapid.T) {
 	for _, id := range b.Done {
 		conv.done[id] = h.now
 	}
+	h.keepRuns(b)
 	for _, p := range b.Parcels {
 		if !slices.ContainsFunc(h.parcels[who], func(q nostrbot.Parcel) bool { return q.ID == p.ID }) {
 			p.State, p.CreatedAt, p.For = nostrbot.ParcelPending, h.now, b.For()
@@ -199,6 +202,7 @@ func (h *history) checkAll(t *rapid.T) {
 			pending = append(pending, who)
 		}
 	}
+	h.compareRuns(t)
 	keys, err := h.Pending(t.Context(), h.before, len(h.customers))
 	require.NoError(t, err)
 	require.Len(t, keys, len(pending))

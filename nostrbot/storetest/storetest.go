@@ -10,8 +10,8 @@
 //		}, storetest.Reopens)
 //	}
 //
-// The suite measures no time of its own: it passes the store made-up times and
-// never sleeps. Run it with -race. It ends with random histories checked
+// The suite passes the store made-up times, and waits for nothing but the end
+// of a lease, if the store is a nostrbot.Claimer. Run it with -race. It ends with random histories checked
 // against a small model of the contract.
 package storetest
 
@@ -51,7 +51,7 @@ func Run(t *testing.T, open func(t *testing.T, name string) nostrbot.Store, opti
 		s.reopens = s.reopens || o == Reopens
 	}
 	for _, group := range []map[string]func(*testing.T, *handle){
-		commitTests, ageTests, outboxTests, inputTests, byteTests, raceTests, endTests,
+		commitTests, ageTests, outboxTests, runTests, claimTests, inputTests, byteTests, raceTests, endTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {
