@@ -1,0 +1,224 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+const (
+	fewKnown  = 100  // customers that the smaller store knows
+	active    = 1000 // of the customers that the larger store knows write
+	oneByOnes = 200  // messages per round of the latency
+	bareRuns  = 300  // exchanges before each round of a bot
+)
+
+// plan is what the flags say.
+type plan struct {
+	withC, store, budget, profile string
+	rounds, messages, known       int
+}
+
+// pair is a subject's two bots: with few and with many known customers.
+type pair struct {
+	subject
+	few, many *world
+	rest      int64 // bytes resident before the rounds, with few
+	rounds    []round
+	after     [2]int64 // bytes resident after the rounds
+}
+
+// round is what one round found.
+type round struct {
+	bare, few, many  time.Duration // CPU time for each
+	wall             time.Duration // of the few's
+	median, nineNine time.Duration // one at a time
+}
+
+func (p plan) measure(ctx context.Context) (_ []figure, err error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	subjects := []subject{{"go", self, p.store}}
+	if p.withC != "" {
+		subjects = append(subjects, subject{"c", p.withC, p.store})
+	}
+	bare, err := start(ctx, self, "", "bare")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, bare.stop()) }()
+
+	begin := time.Now()
+	customers, err := newCustomers(active)
+	if err != nil {
+		return nil, err
+	}
+	seed := filepath.Join(dir, "seed.db")
+	known, err := p.seed(ctx, subjects[0], seed, customers)
+	if err != nil {
+		return nil, fmt.Errorf("make a store of %d customers: %w", p.known, err)
+	}
+	fmt.Fprintf(os.Stderr, "a store that knows %d customers: %v\n", p.known, since(begin))
+
+	var pairs []*pair
+	for _, s := range subjects {
+		begin := time.Now()
+		pr, err := p.newPair(ctx, s, dir, seed, customers)
+		if err != nil {
+			return nil, fmt.Errorf("start %s: %w", s.name, err)
+		}
+		pairs = append(pairs, pr)
+		fmt.Fprintf(os.Stderr, "%s: messages ready, bots warm: %v\n", s.name, since(begin))
+	}
+	for n := range p.rounds {
+		begin := time.Now()
+		for _, pr := range pairs {
+			if err := pr.round(ctx, bare, p.messages); err != nil {
+				return nil, fmt.Errorf("%s, round %d: %w", pr.name, n+1, err)
+			}
+		}
+		fmt.Fprintf(os.Stderr, "round %d of %d: %v\n", n+1, p.rounds, since(begin))
+	}
+	var figures []figure
+	for _, pr := range pairs {
+		err := pr.finish(ctx, known)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", pr.name, err)
+		}
+		figures = append(figures, pr.figures(p.known)...)
+	}
+	return figures, nil
+}
+
+func since(t time.Time) time.Duration { return time.Since(t).Round(100 * time.Millisecond) }
+
+func (p plan) newPair(ctx context.Context, s subject, dir, seed string, known []*customer) (*pair, error) {
+	pr := &pair{subject: s}
+	few, err := newCustomers(fewKnown)
+	if err != nil {
+		return nil, err
+	}
+	if pr.few, err = newWorld(ctx, s, filepath.Join(dir, s.name+"-few.db"), few, p.profiling(s, "few")...); err != nil {
+		return nil, err
+	}
+	dsn := filepath.Join(dir, s.name+"-many.db")
+	if err := copyFile(dsn, seed); err != nil {
+		return nil, err
+	}
+	many := make([]*customer, len(known)) // the same ones, who wrote nothing to this bot yet
+	for i, c := range known {
+		many[i] = &customer{key: c.key, pub: c.pub}
+	}
+	if pr.many, err = newWorld(ctx, s, dsn, many, p.profiling(s, "many")...); err != nil {
+		return nil, err
+	}
+	for _, w := range []*world{pr.few, pr.many} {
+		warm := len(w.customers)
+		n := warm + p.rounds*p.messages
+		if w == pr.few {
+			warm *= 3
+			n += 2*len(w.customers) + p.rounds*oneByOnes
+		}
+		if err := w.prepare(ctx, n); err != nil {
+			return nil, err
+		}
+		if _, _, err := w.burst(ctx, warm); err != nil {
+			return nil, fmt.Errorf("warm up: %w", err)
+		}
+	}
+	u, err := pr.few.bot.usage("")
+	pr.rest = u.RSS
+	return pr, err
+}
+
+func (p plan) profiling(s subject, which string) []string {
+	if p.profile == "" {
+		return nil
+	}
+	return []string{"-cpuprofile", filepath.Join(p.profile, s.name+"-"+which+".pprof")}
+}
+
+func (pr *pair) round(ctx context.Context, bare *process, n int) error {
+	var r round
+	var err error
+	for _, w := range []*world{pr.few, pr.many} {
+		b, err := bareCPU(bare, bareRuns)
+		if err != nil {
+			return fmt.Errorf("bare: %w", err)
+		}
+		r.bare += b / 2
+		cpu, wall, err := w.burst(ctx, n)
+		if err != nil {
+			return err
+		}
+		if w == pr.few {
+			r.few, r.wall = cpu, wall
+		} else {
+			r.many = cpu
+		}
+	}
+	took, err := pr.few.oneByOne(ctx, oneByOnes)
+	if err != nil {
+		return err
+	}
+	r.median, r.nineNine = took[len(took)/2], took[len(took)*99/100]
+	pr.rounds = append(pr.rounds, r)
+	return nil
+}
+
+func bareCPU(bare *process, n int) (time.Duration, error) {
+	before, err := bare.usage("0")
+	if err != nil {
+		return 0, err
+	}
+	after, err := bare.usage(strconv.Itoa(n))
+	return (after.CPU - before.CPU) / time.Duration(n), err
+}
+
+// finish looks at the memory, checks the replies and stops the bots.
+func (pr *pair) finish(ctx context.Context, known int) error {
+	for i, w := range []*world{pr.few, pr.many} {
+		u, err := w.bot.usage("")
+		if err != nil {
+			return err
+		}
+		pr.after[i] = u.RSS
+		before := 0
+		if w == pr.many {
+			before = known
+		}
+		if err := w.check(ctx, before); err != nil {
+			return err
+		}
+		if err := w.close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// median of a figure over the rounds.
+func median[T float64 | time.Duration](rounds []round, f func(round) T) T {
+	all := make([]T, len(rounds))
+	for i, r := range rounds {
+		all[i] = f(r)
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
