@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,7 +46,16 @@ type Config struct {
 	OnError func(ctx context.Context, m *Message, err error)
 	// Clock is what the bot goes by; nil means the machine's.
 	Clock Clock
+	// Client dials the bot's Relays, through a proxy or with roots of your
+	// own; nil means the system's settings. It must speak HTTP/1.1.
+	Client *http.Client
 }
+
+// ErrAbort is a cause with which to end Run's context (see
+// [context.WithCancelCause]) when there is no time for a graceful stop: no
+// handler and no reply is waited for. As after a crash, the Store and the
+// relays know what is left to do, and the next start does it.
+var ErrAbort = errors.New("nostrbot: aborted")
 
 // Nsec is a key in this process: nsec1... (NIP-19) or 64 hex digits. It prints
 // as REDACTED. A key that cannot be read is reported by [New].
@@ -81,6 +91,7 @@ func New(cfg Config) (*Bot, error) {
 		Filters: func(now time.Time) []nostr.Filter { return dm.Inbox(b.me, now) },
 		Deliver: b.intake.deliver,
 		Logger:  cfg.Logger,
+		Client:  cfg.Client,
 		OnUp:    b.outbox.relayUp,
 
 		OnCaughtUp: b.intake.caughtUp,
@@ -167,8 +178,8 @@ type Runner interface {
 
 // Run serves until ctx ends, together with the given runners. Then it stops
 // taking messages, lets running handlers finish and their replies leave, at
-// most for [Config].Grace, cancels what is left, and returns nil. When it
-// returns, no goroutine of the bot is left.
+// most for [Config].Grace, cancels what is left, and returns nil; with the cause
+// [ErrAbort] it cancels at once. When it returns, no goroutine of the bot is left.
 //
 // What was not handled is not lost: it is on the relays still, and is handled
 // at the next start, if the Store remembers.
@@ -212,7 +223,11 @@ func (b *Bot) Run(ctx context.Context, with ...Runner) error {
 	}
 
 	<-ctx.Done()
-	grace, endGrace := context.WithTimeout(context.WithoutCancel(ctx), b.cfg.Grace)
+	patience := b.cfg.Grace
+	if errors.Is(context.Cause(ctx), ErrAbort) {
+		patience = 0
+	}
+	grace, endGrace := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer endGrace()
 	stopIntake()
 	waitUntil(grace, &runners)

@@ -60,6 +60,7 @@ var rules = map[string][]string{
 	"nostrbot":                {"ours/nostrbot/dm", "ours/nostrbot/relay", "github.com/nbd-wtf/go-nostr"},
 	"nostrbot/dm":             {"github.com/nbd-wtf/go-nostr/...", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/...", "golang.org/x/crypto/...", "github.com/mailru/easyjson/..."},
 	"nostrbot/relay":          {"github.com/nbd-wtf/go-nostr/...", "github.com/coder/websocket", "github.com/mailru/easyjson/..."},
+	"nostrbot/nostrbottest":   {"ours/nostrbot", "ours/nostrbot/dm", "ours/nostrbot/relay", "ours/internal/devrelay", "github.com/nbd-wtf/go-nostr"},
 	"nostrbot/sqlitestore":    {"ours/nostrbot", "modernc.org/sqlite/..."},
 	"nostrbot/storetest":      {"ours/nostrbot", "github.com/stretchr/testify/...", "pgregory.net/rapid"},
 	"internal/archtest":       {},

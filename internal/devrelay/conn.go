@@ -83,7 +83,7 @@ func (c *conn) read() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := int64(c.relay.opts.MaxMessage)
+	limit := int64(c.relay.Faults.maxMessage())
 	data, err := io.ReadAll(io.LimitReader(r, limit+1))
 	if err != nil || int64(len(data)) <= limit {
 		return data, err
@@ -99,7 +99,7 @@ func (c *conn) read() ([]byte, error) {
 }
 
 func (c *conn) refuseLong(start []byte) {
-	reason := fmt.Sprintf("invalid: message is longer than %d bytes", c.relay.opts.MaxMessage)
+	reason := fmt.Sprintf("invalid: message is longer than %d bytes", c.relay.Faults.maxMessage())
 	if id := claimedID(start); id != "" {
 		c.sendOK(id, false, reason)
 		return
@@ -126,23 +126,34 @@ func (c *conn) handle(data []byte) {
 }
 
 func (c *conn) onEvent(m message) {
-	r, f := c.relay, c.relay.Faults
+	f := c.relay.Faults
 	reason := verify(m.event)
 	if reason == "" {
-		reason = f.eventRefusal(m.event, r.opts.Now())
+		reason = f.eventRefusal(m.event)
 	}
+	ok, answer := c.takeEvent(m, reason)
+	if ok {
+		f.stored(m.event)
+	}
+	answer()
+}
+
+// takeEvent stores an event that nothing speaks against, and decides how to
+// answer.
+func (c *conn) takeEvent(m message, reason string) (ok bool, answer func()) {
+	r, f := c.relay, c.relay.Faults
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if reason == "" && f.refusesUntilAuth() && len(c.authed) == 0 {
 		reason = c.demandAuth()
 	}
-	ok := reason == ""
-	if ok {
+	ok = reason == ""
+	if ok && !f.loses() {
 		ok, reason = r.accept(&stored{event: m.event, raw: m.raw})
 	}
-	answer := f.answer(c, ok, func() { c.sendOK(m.event.ID, ok, reason) })
+	answer = f.answer(c, ok, func() { c.sendOK(m.event.ID, ok, reason) })
 	r.watch.note(Seen{What: EVENT, Conn: c.n, Event: m.event, Raw: m.raw})
-	answer()
+	return ok, answer
 }
 
 // demandAuth returns the reason for refusing. Relay.mu is held.
@@ -228,7 +239,7 @@ func (c *conn) checkAuth(ev *nostr.Event) string {
 		return "invalid: wrong challenge"
 	case err != nil || !strings.EqualFold(here.Host, c.host):
 		return "invalid: wrong relay"
-	case c.relay.opts.Now().Sub(ev.CreatedAt.Time()).Abs() > 10*time.Minute:
+	case c.relay.Faults.now().Sub(ev.CreatedAt.Time()).Abs() > 10*time.Minute:
 		return "invalid: created_at is too far from now"
 	}
 	return ""

@@ -45,6 +45,11 @@ type switches struct {
 	refuseREQ    func(sub string, filters []nostr.Filter) string
 	refuseAuth   string
 	skew         time.Duration
+	ahead        time.Duration
+	longest      int
+	lose         bool
+	beforeOK     func(*nostr.Event)
+	delayLive    time.Duration
 	auth         AuthMode
 	noConns      bool
 	swallowOK    bool
@@ -134,6 +139,20 @@ func countdown(n int, reason string) func() string {
 // relay's clock, either way; 0 stops that.
 func (f *Faults) RefuseSkew(d time.Duration) { f.set(func(s *switches) { s.skew = d }) }
 
+// SkewClock sets the relay's clock so far ahead; negative is behind.
+func (f *Faults) SkewClock(ahead time.Duration) { f.set(func(s *switches) { s.ahead = ahead }) }
+
+// CapMessages refuses messages of more than n bytes, in place of
+// Options.MaxMessage if that is more; 0 stops that.
+func (f *Faults) CapMessages(n int) { f.set(func(s *switches) { s.longest = n }) }
+
+// LoseEvents answers EVENTs with OK true and forgets them.
+func (f *Faults) LoseEvents(on bool) { f.set(func(s *switches) { s.lose = on }) }
+
+// BeforeOK calls do with every EVENT that was accepted, after it was stored
+// and before its OK; nil stops that.
+func (f *Faults) BeforeOK(do func(*nostr.Event)) { f.set(func(s *switches) { s.beforeOK = do }) }
+
 // RequireAuth sets whom the relay serves, for connections there are too.
 func (f *Faults) RequireAuth(mode AuthMode) {
 	f.set(func(s *switches) { s.auth = mode })
@@ -169,6 +188,9 @@ func (f *Faults) ReleaseOKs() {
 
 // WithholdLive stores events but sends none to live subscriptions.
 func (f *Faults) WithholdLive(on bool) { f.set(func(s *switches) { s.withhold = on }) }
+
+// DelayLive sends each event to live subscriptions so much later.
+func (f *Faults) DelayLive(d time.Duration) { f.set(func(s *switches) { s.delayLive = d }) }
 
 // HoldLive keeps events back from live subscriptions until ReleaseLive.
 func (f *Faults) HoldLive() { f.set(func(s *switches) { s.hold = true }) }
@@ -241,6 +263,26 @@ func (f *Faults) eachConn(do func(*conn)) {
 // release lets everybody go who waits for a fault to end.
 func (f *Faults) release() { f.gate.set(false) }
 
+// now is the relay's clock.
+func (f *Faults) now() time.Time {
+	return f.relay.opts.Now().Add(get(f, func(s *switches) time.Duration { return s.ahead }))
+}
+
+// maxMessage is the longest message that is read.
+func (f *Faults) maxMessage() int {
+	if n := get(f, func(s *switches) int { return s.longest }); n > 0 {
+		return min(n, f.relay.opts.MaxMessage)
+	}
+	return f.relay.opts.MaxMessage
+}
+
+// stored is told of an event that was accepted.
+func (f *Faults) stored(ev *nostr.Event) {
+	if do := get(f, func(s *switches) func(*nostr.Event) { return s.beforeOK }); do != nil {
+		do(ev)
+	}
+}
+
 func (f *Faults) refusesConnections() bool {
 	return get(f, func(s *switches) bool { return s.noConns })
 }
@@ -259,13 +301,14 @@ func (f *Faults) refusesUntilAuth() bool {
 
 func (f *Faults) silencedUntilAuth() bool { return f.authMode() == AuthSilent }
 func (f *Faults) withholds() bool         { return get(f, func(s *switches) bool { return s.withhold }) }
+func (f *Faults) loses() bool             { return get(f, func(s *switches) bool { return s.lose }) }
 func (f *Faults) holds() bool             { return get(f, func(s *switches) bool { return s.hold }) }
 func (f *Faults) copies() int             { return get(f, func(s *switches) int { return 1 + s.extra }) }
 
 // eventRefusal is called without a lock, as the function may call back.
-func (f *Faults) eventRefusal(ev *nostr.Event, now time.Time) string {
+func (f *Faults) eventRefusal(ev *nostr.Event) string {
 	s := get(f, func(s *switches) switches { return *s })
-	if away := now.Sub(ev.CreatedAt.Time()).Abs(); s.skew > 0 && away > s.skew {
+	if away := f.now().Sub(ev.CreatedAt.Time()).Abs(); s.skew > 0 && away > s.skew {
 		return fmt.Sprintf("invalid: created_at is too far from now (%v, at most %v)", away.Truncate(time.Second), s.skew)
 	}
 	if s.refuseEvent == nil {

@@ -3,6 +3,7 @@ package devrelay_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -141,6 +142,53 @@ func TestFaults(t *testing.T) {
 	f.DropConnections()
 	_, _, err = c.ws.Read(c.ctx)
 	require.Error(t, err)
+}
+
+func TestFaults_OfClockSizeAndKeeping(t *testing.T) {
+	t.Parallel()
+	r := start(t, devrelay.Options{})
+	f := r.Faults
+	c := dial(t, r)
+	publish := func(text string) (*nostr.Event, []any) {
+		ev := note(t, text)
+		c.send("EVENT", ev)
+		return ev, c.read()[2:]
+	}
+	f.RefuseSkew(time.Hour)
+	f.SkewClock(2 * time.Hour)
+	_, answer := publish("from a client whose clock is right")
+	require.Contains(t, answer[1], "invalid: created_at is too far from now (2h0m")
+	f.SkewClock(-time.Minute)
+	_, answer = publish("near enough")
+	require.Equal(t, true, answer[0])
+
+	f.CapMessages(1000)
+	_, answer = publish(strings.Repeat("x", 1000))
+	require.Equal(t, []any{false, "invalid: message is longer than 1000 bytes"}, answer)
+	f.Clear()
+
+	f.LoseEvents(true)
+	lost, answer := publish("lost")
+	require.Equal(t, true, answer[0])
+	require.Empty(t, r.Events(nostr.Filter{IDs: []string{lost.ID}}))
+	f.Clear()
+
+	var before []string
+	f.BeforeOK(func(ev *nostr.Event) {
+		require.Len(t, r.Events(nostr.Filter{IDs: []string{ev.ID}}), 1, "it is stored")
+		before = append(before, ev.Content)
+	})
+	publish("seen")
+	f.RefuseNextEvents(1, "error: no")
+	publish("not accepted")
+	require.Equal(t, []string{"seen"}, before)
+	f.Clear()
+
+	c.sendText(`["REQ","live",{"limit":0}]`)
+	require.Equal(t, "EOSE", c.read()[0])
+	f.DelayLive(time.Millisecond)
+	require.NoError(t, r.Publish(note(t, "delayed")))
+	require.Equal(t, "EVENT", c.read()[0])
 }
 
 // A half-open relay can be closed, with a client hanging in the handshake too.

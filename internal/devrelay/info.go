@@ -28,7 +28,7 @@ func (r *Relay) serveInfo(w http.ResponseWriter, req *http.Request) {
 		SupportedNIPs: []any{1, 11, 42},
 		Software:      "https://github.com/dmshop/dmshop",
 		Limitation: &nip11.RelayLimitationDocument{
-			MaxMessageLength: r.opts.MaxMessage,
+			MaxMessageLength: r.Faults.maxMessage(),
 			MaxSubscriptions: r.opts.MaxSubscriptions,
 			MaxSubidLength:   maxSubID,
 			MaxLimit:         r.opts.MaxLimit,

@@ -270,6 +270,14 @@ func (r *Relay) fanOut(s *stored) {
 		r.held = append(r.held, s)
 		return
 	}
+	if d := get(r.Faults, func(s *switches) time.Duration { return s.delayLive }); d > 0 {
+		time.AfterFunc(d, func() {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.broadcast(s)
+		})
+		return
+	}
 	r.broadcast(s)
 }
 
