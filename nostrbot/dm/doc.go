@@ -6,7 +6,9 @@
 // the reverse. [Inbox] says what to ask the relays for, [Open] turns what they
 // deliver into a message or refuses it, [Seal] makes an event to be published,
 // and [Wrap] puts a fresh envelope around a message that was sealed before. The
-// key stays behind a [Signer]; [Nsec] is the one for a key at hand.
+// key stays behind a [Signer]; [Nsec] is the one for a key at hand. [Split] cuts
+// a long text into parts that relays take, and [OpenRelayList] reads where
+// somebody wants to be written to.
 //
 // # What Open promises
 //

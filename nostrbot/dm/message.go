@@ -41,7 +41,7 @@ type Message struct {
 	ReplyTo string
 }
 
-// Draft is a DM to be sealed. All of it but ReplyTo must be set.
+// Draft is a DM to be sealed. All of it but ReplyTo and Nonce must be set.
 type Draft struct {
 	To PubKey
 	// Text is UTF-8, not empty, at most [MaxText] long.
@@ -51,6 +51,10 @@ type Draft struct {
 	At time.Time
 	// ReplyTo is the ID of the message that this one answers; may be empty.
 	ReplyTo string
+	// Nonce tells two NIP-17 messages of the same text, date and recipient
+	// apart, which would have one id, so that clients would show one of them;
+	// may be empty. The recipient can see it. NIP-04 needs none.
+	Nonce string
 }
 
 // Sealed is a DM ready to be published.

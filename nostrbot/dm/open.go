@@ -127,7 +127,7 @@ func openSeal(text string, me PubKey) (*nostr.Event, PubKey, error) {
 	switch {
 	case seal.Kind != kindSeal:
 		err = fmt.Errorf("%w: seal of kind %d", ErrKind, seal.Kind)
-	case len(seal.Tags) > 0: // NIP-59: always empty
+	case !onlyExpiration(seal.Tags): // NIP-59: empty; NIP-17: or the expiration
 		err = fmt.Errorf("%w: seal with %d tags", ErrMalformed, len(seal.Tags))
 	case !ok:
 		err = fmt.Errorf("%w: seal's author is not 64 lower-case hex digits", ErrMalformed)

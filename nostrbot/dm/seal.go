@@ -48,15 +48,15 @@ const backdate = 47 * time.Hour
 // again; do not seal again, or the recipient sees the message twice. Errors
 // that say what is wrong with the draft wrap [ErrDraft]; others are the
 // signer's. Seal is safe for concurrent use.
-func Seal(ctx context.Context, s Signer, d Draft) (Sealed, error) {
-	sealed, err := seal(ctx, s, d)
+func Seal(ctx context.Context, s Signer, d Draft, opts ...Option) (Sealed, error) {
+	sealed, err := seal(ctx, s, d, newEnvelope(opts))
 	if err != nil {
 		return Sealed{}, fmt.Errorf("dm: seal: %w", err)
 	}
 	return sealed, nil
 }
 
-func seal(ctx context.Context, s Signer, d Draft) (Sealed, error) {
+func seal(ctx context.Context, s Signer, d Draft, e envelope) (Sealed, error) {
 	me, err := s.PubKey()
 	if err != nil {
 		return Sealed{}, err
@@ -74,12 +74,15 @@ func seal(ctx context.Context, s Signer, d Draft) (Sealed, error) {
 		ev.Tags = append(ev.Tags, nostr.Tag{"e", d.ReplyTo})
 	}
 	if d.Via == NIP04 {
-		return sealNIP04(ctx, s, me, d, ev)
+		return sealNIP04(ctx, s, me, d, ev, e)
+	}
+	if d.Nonce != "" {
+		ev.Tags = append(ev.Tags, nostr.Tag{"nonce", d.Nonce, "0"})
 	}
 	ev.Kind = kindChat
 	ev.ID = ev.GetID()
 	rumor := encodeEvent(&ev)
-	wrap, err := wrap(ctx, s, me, d.To, string(rumor), d.At)
+	wrap, err := wrap(ctx, s, me, d.To, string(rumor), d.At, e)
 	if err != nil {
 		return Sealed{}, err
 	}
@@ -107,11 +110,14 @@ func (d Draft) check() error {
 	return nil
 }
 
-func sealNIP04(ctx context.Context, s Signer, me PubKey, d Draft, ev nostr.Event) (Sealed, error) {
+func sealNIP04(ctx context.Context, s Signer, me PubKey, d Draft, ev nostr.Event, e envelope) (Sealed, error) {
 	var err error
-	ev.Kind = kindDM
+	ev.Kind, ev.Tags = kindDM, e.expiration(ev.Tags)
 	if ev.Content, err = s.Encrypt(ctx, AESCBC, d.To, d.Text); err != nil {
 		return Sealed{}, fmt.Errorf("encrypt kind 4: %w", err)
+	}
+	if err := e.mine(ctx, me, &ev); err != nil {
+		return Sealed{}, err
 	}
 	if err := sign(ctx, s, me, &ev); err != nil {
 		return Sealed{}, fmt.Errorf("sign kind 4: %w", err)
@@ -122,17 +128,17 @@ func sealNIP04(ctx context.Context, s Signer, me PubKey, d Draft, ev nostr.Event
 // Wrap puts a new seal and a new gift wrap around a rumor that [Seal] made
 // before, with dates counted back from now. To the recipient it is the same
 // message: clients tell them apart by the rumor's id. It is for the relay that
-// refuses the date of the first wrap, or wants another.
+// refuses the date of the first wrap ([Recent]) or wants [Work].
 //
 // rumor is Sealed.Rumor, byte for byte, and must be of the signer's own key.
 // Errors about it wrap [ErrDraft].
-func Wrap(ctx context.Context, s Signer, to PubKey, rumor []byte, now time.Time) (event []byte, err error) {
+func Wrap(ctx context.Context, s Signer, to PubKey, rumor []byte, now time.Time, opts ...Option) (event []byte, err error) {
 	me, err := s.PubKey()
 	if err == nil {
 		err = checkRumor(me, to, rumor)
 	}
 	if err == nil {
-		event, err = wrap(ctx, s, me, to, string(rumor), now)
+		event, err = wrap(ctx, s, me, to, string(rumor), now, newEnvelope(opts))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("dm: wrap: %w", err)
@@ -158,8 +164,8 @@ func checkRumor(me, to PubKey, rumor []byte) error {
 	return nil
 }
 
-func wrap(ctx context.Context, s Signer, me, to PubKey, rumor string, now time.Time) ([]byte, error) {
-	seal := nostr.Event{Kind: kindSeal, CreatedAt: pastDate(now), Tags: nostr.Tags{}}
+func wrap(ctx context.Context, s Signer, me, to PubKey, rumor string, now time.Time, e envelope) ([]byte, error) {
+	seal := nostr.Event{Kind: kindSeal, CreatedAt: pastDate(now, backdate), Tags: e.expiration(nostr.Tags{})}
 	var err error
 	if seal.Content, err = s.Encrypt(ctx, NIP44, to, rumor); err != nil {
 		return nil, fmt.Errorf("encrypt the rumor: %w", err)
@@ -182,14 +188,18 @@ func wrap(ctx context.Context, s Signer, me, to PubKey, rumor string, now time.T
 	rand.Read(nonce[:]) // never fails
 	wrap := nostr.Event{
 		Kind:      kindGiftWrap,
-		CreatedAt: pastDate(now),
-		Tags:      nostr.Tags{{"p", to.String()}},
+		CreatedAt: e.wrapDate(now),
+		Tags:      e.expiration(nostr.Tags{{"p", to.String()}}),
 	}
 	wrap.Content, err = encryptNIP44(conversationKey(shared), nonce, string(encodeEvent(&seal)))
 	if err != nil {
 		return nil, fmt.Errorf("encrypt the seal: %w", err)
 	}
-	if err := signEvent(throwaway, publicKey(throwaway), &wrap); err != nil {
+	author := publicKey(throwaway)
+	if err := e.mine(ctx, author, &wrap); err != nil {
+		return nil, err
+	}
+	if err := signEvent(throwaway, author, &wrap); err != nil {
 		return nil, err
 	}
 	return encodeEvent(&wrap), nil
@@ -207,11 +217,11 @@ func sign(ctx context.Context, s Signer, me PubKey, ev *nostr.Event) error {
 	return nil
 }
 
-// pastDate is a random second within backdate before now. The remainder's bias
+// pastDate is a random second within the time before now. The remainder's bias
 // is about one in 2^46.
-func pastDate(now time.Time) nostr.Timestamp {
+func pastDate(now time.Time, within time.Duration) nostr.Timestamp {
 	var b [8]byte
 	rand.Read(b[:]) // never fails
-	back := binary.BigEndian.Uint64(b[:]) % uint64(backdate/time.Second+1)
+	back := binary.BigEndian.Uint64(b[:]) % uint64(within/time.Second+1)
 	return nostr.Timestamp(now.Unix() - int64(back))
 }

@@ -177,8 +177,8 @@ func TestSeal_LongestFitsRelays(t *testing.T) {
 				strings.Repeat("\x01", text/6), strings.Repeat("😀", text/4),
 			} {
 				d := aDraft(via)
-				d.Text = text
-				s, err := Seal(t.Context(), shop, d)
+				d.Text, d.Nonce = text, strings.Repeat("f", 16)
+				s, err := Seal(t.Context(), shop, d, Expires(now), Work(1))
 				require.NoError(t, err)
 				require.Less(t, len(s.Event)+100, event, "with a frame around it")
 				require.LessOrEqual(t, len(s.Rumor), maxRumor)
@@ -196,7 +196,7 @@ func TestPastDate(t *testing.T) {
 	inbox := Inbox(alice.pub, now)[0]
 	var dates []nostr.Timestamp
 	for range 2000 {
-		at := pastDate(now)
+		at := pastDate(now, backdate)
 		require.LessOrEqual(t, at, nostr.Timestamp(now.Unix()))
 		require.GreaterOrEqual(t, at, nostr.Timestamp(now.Add(-47*time.Hour).Unix()))
 		require.Greater(t, at, *inbox.Since)

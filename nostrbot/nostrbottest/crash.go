@@ -225,13 +225,8 @@ func (m *mortal) Update(ctx context.Context, p nostrbot.Parcel) error {
 	return aliveErr(m, func() error { return m.Store.Update(ctx, p) })
 }
 
-func (m *mortal) Parcel(ctx context.Context, customer nostrbot.PubKey, id string) (p nostrbot.Parcel, ok bool, err error) {
-	p, err = alive(m, func() (nostrbot.Parcel, error) {
-		var p nostrbot.Parcel
-		p, ok, err = m.Store.Parcel(ctx, customer, id)
-		return p, err
-	})
-	return p, ok && err == nil, err
+func (m *mortal) ParcelsFor(ctx context.Context, customer nostrbot.PubKey, id string) ([]nostrbot.Parcel, error) {
+	return alive(m, func() ([]nostrbot.Parcel, error) { return m.Store.ParcelsFor(ctx, customer, id) })
 }
 
 func (m *mortal) Run(ctx context.Context, now time.Time, key string) (r nostrbot.Run, ok bool, err error) {

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/nbd-wtf/go-nostr"
+
+	"github.com/dmshop/dmshop/internal/relayurl"
 )
 
 // Config says which relays, what to ask of them, and whom to tell.
@@ -165,26 +165,8 @@ func (c *Config) normalize() error {
 }
 
 // ErrURL is wrapped by [NormalizeURL]'s errors.
-var ErrURL = errors.New("not a relay URL: want wss://host or ws://host")
+var ErrURL = relayurl.ErrURL
 
 // NormalizeURL gives a relay URL its one spelling: lower-case scheme and host,
 // no default port, no slash after a bare host. Path and query are kept.
-func NormalizeURL(raw string) (string, error) {
-	u, err := url.Parse(strings.TrimSpace(raw))
-	if err != nil {
-		// The parser's error repeats its input, which may hold a password.
-		return "", ErrURL
-	}
-	u.Scheme, u.Host = strings.ToLower(u.Scheme), strings.ToLower(u.Host)
-	if (u.Scheme != "ws" && u.Scheme != "wss") || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
-		return "", fmt.Errorf("%w, got %q", ErrURL, u.Redacted())
-	}
-	if port := u.Port(); u.Scheme == "ws" && port == "80" || u.Scheme == "wss" && port == "443" {
-		u.Host = strings.TrimSuffix(u.Host, ":"+port)
-	}
-	u.Host = strings.TrimSuffix(u.Host, ":")
-	if u.Path == "/" {
-		u.Path = ""
-	}
-	return u.String(), nil
-}
+func NormalizeURL(raw string) (string, error) { return relayurl.Normalize(raw) }
