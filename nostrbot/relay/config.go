@@ -25,6 +25,10 @@ type Config struct {
 	// Limit is fetched in full, page by page; one with a Limit is sent as it
 	// is. Nil: publish only.
 	Filters func(now time.Time) []nostr.Filter
+	// AsOf says which time Filters is to be given for a REQ to a relay, such
+	// as the time when all that the relay had was last handled. It is called
+	// like Filters. Nil: now.
+	AsOf func(relay string, now time.Time) time.Time
 	// Deliver takes the events, one at a time per relay; blocking it is the
 	// backpressure (see the package's doc). ctx ends when Run ends, and Run
 	// waits for Deliver to return. A panic in it is logged and that event is
@@ -152,6 +156,9 @@ func (c *Config) normalize() error {
 	c.URLs = urls
 	if len(urls) == 0 && len(errs) == 0 && c.GuestClient == nil {
 		errs = append(errs, errors.New("no relay: set URLs, or GuestClient for publishing to others"))
+	}
+	if c.AsOf == nil {
+		c.AsOf = func(_ string, now time.Time) time.Time { return now }
 	}
 	if (c.Filters == nil) != (c.Deliver == nil) {
 		errs = append(errs, errors.New("set both Filters and Deliver to subscribe, or neither to publish only"))

@@ -31,7 +31,8 @@
 //
 // [Pool.Publish] reports what each relay said, and only an OK true or a
 // "duplicate:" counts as delivered. No answer is a [Status] of its own: the
-// relay may or may not have the event, so publish the same bytes again.
+// relay may or may not have the event, so publish the same bytes again. A relay
+// that limits our rate is given the pauses that it asks for, whoever publishes.
 //
 // # Bounds
 //

@@ -25,6 +25,9 @@ type Leg struct {
 	Authed bool
 	// Live says that EOSE was seen for the current REQ: the leg is not deaf.
 	Live bool
+	// Deaf says that the relay accepts events and does not deliver them to us;
+	// see [Pool.ReportDeaf]. Live is false then.
+	Deaf bool
 	// CaughtUp says that all the relay kept for the filters was fetched too.
 	CaughtUp bool
 	// Since is when Connected or Live last changed.
@@ -81,6 +84,7 @@ type leg struct {
 	seen map[string]struct{}
 	// again says that all is to be fetched once more when it is.
 	again bool
+	pace  pace
 }
 
 func newLeg(cfg *Config, url string, guest bool) *leg {
@@ -269,6 +273,7 @@ func (l *leg) snapshot() Leg {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.health
+	h.Live = h.Live && !h.Deaf
 	if l.queue != nil {
 		h.Queued = l.queue.len()
 	}

@@ -33,6 +33,11 @@ var (
 // share the answer. An OK that comes after Publish returned is remembered for
 // Timing.Late, and answers the next Publish of that event at once. Ending ctx
 // does not take back what was sent.
+//
+// A relay that said "rate-limited:" is left alone for a while that grows from
+// Timing.BackoffMin to BackoffMax with each time it says so, and is sent events
+// further apart for some time. A Publish that would have to wait for more than
+// a second is answered with [ErrHeld] at once.
 func (p *Pool) Publish(ctx context.Context, event []byte, relays ...string) []Verdict {
 	id, err := eventID(event)
 	var wg sync.WaitGroup
@@ -70,6 +75,7 @@ type publication struct {
 	verdict   Verdict
 	reason    string // of the auth-required refusal, if there was one
 	afterAuth bool   // to be sent again when the AUTH is accepted
+	sent      time.Time
 	left      time.Time
 }
 
@@ -98,6 +104,9 @@ func (l *leg) publish(ctx context.Context, id string, event []byte) Verdict {
 	}
 	if _, err := l.ready(ctx); err != nil {
 		return Verdict{Relay: l.url, Status: NoAnswer, Err: err}
+	}
+	if v, ok := l.turn(ctx); !ok {
+		return v
 	}
 	pub := l.join(id, event)
 	select {
@@ -132,7 +141,7 @@ func (l *leg) join(id string, event []byte) *publication {
 	if pub.waiters > 1 {
 		return pub
 	}
-	pub.frame, pub.reason, pub.afterAuth = eventFrame(event), "", false
+	pub.frame, pub.reason, pub.afterAuth, pub.sent = eventFrame(event), "", false, time.Now()
 	switch {
 	case l.sess == nil:
 		l.resolve(id, pub, pub.unanswered(l.url, fmt.Errorf("%w: %w", ErrNotConnected, l.health.Err)))
@@ -206,6 +215,7 @@ func (s *session) onOK(id string, ok bool, reason string) {
 		return
 	}
 	v := Verdict{Relay: l.url, Status: statusOf(ok, reason), Reason: reason}
+	l.learn(pub, &v)
 	if pub.waiters == 0 {
 		l.health.LateOKs++
 	} else if v.Status == AuthRequired && pub.reason == "" && l.cfg.Sign != nil {

@@ -54,7 +54,7 @@ func (s *session) stepSub(next *alarm) {
 	if !due {
 		return
 	}
-	filters := l.cfg.Filters(time.Now()) // foreign code: not under the lock
+	filters := l.cfg.Filters(l.cfg.AsOf(l.url, time.Now())) // foreign code: not under the lock
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	s.request(filters)

@@ -63,6 +63,9 @@ type Verdict struct {
 	Err error
 	// At is when the answer came, or when waiting ended.
 	At time.Time
+	// RetryAt is when the relay may be tried again, if it said
+	// "rate-limited:" now ([Transient]) or before ([ErrHeld]).
+	RetryAt time.Time
 }
 
 // Delivered tells that the relay has the event.
