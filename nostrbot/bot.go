@@ -36,9 +36,12 @@ type Config struct {
 	// panics, with growing pauses, before the customer is told Sorry and
 	// the message counts as done. Defaults to 5.
 	Attempts int
-	// Sorry is what the customer hears then. Defaults to an apology in
-	// English.
+	// Sorry is what the customer hears then, a text or the id of one of Texts.
+	// Defaults to the library's apology, which Texts may have, too.
 	Sorry string
+	// Texts are what the bot says in its customers' languages, the library's
+	// own sentences included (see [Sentences]); nil leaves those in English.
+	Texts Texts
 	// Grace is how long Run waits for handlers and replies once its context
 	// ends. Defaults to 10 seconds.
 	Grace time.Duration
@@ -71,6 +74,7 @@ type Bot struct {
 	pool   *relay.Pool
 	router router
 
+	declared atomic.Bool // nothing can be declared any more
 	running  atomic.Bool
 	started  chan struct{} // closed when Run is ready to serve
 	boxes    mailboxes
@@ -112,7 +116,7 @@ func New(cfg Config) (*Bot, error) {
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("nostrbot: %w", errors.Join(faults...))
 	}
-	b.router.byName = map[string]*command{}
+	b.router.init(b)
 	b.boxes.init(b)
 	b.outbox.init(b)
 	b.intake.init(b)
@@ -149,7 +153,7 @@ func (c *Config) setDefaults() {
 		c.Attempts = 5
 	}
 	if c.Sorry == "" {
-		c.Sorry = "Sorry, something went wrong on my side. Nothing was changed. Please try again in a moment."
+		c.Sorry = textSorry
 	}
 	if c.Grace == 0 {
 		c.Grace = 10 * time.Second
@@ -164,12 +168,6 @@ func (b *Bot) PubKey() PubKey { return b.me }
 
 // Health tells how each relay leg stands.
 func (b *Bot) Health() []relay.Leg { return b.pool.Health() }
-
-func (b *Bot) wiring(method string) {
-	if b.running.Load() {
-		panic("nostrbot: " + method + ": the bot is running; declare everything before Run")
-	}
-}
 
 // Runner is something that lives and dies with a bot: it works until ctx ends.
 type Runner interface {

@@ -3,6 +3,10 @@ package nostrbot_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/dmshop/dmshop/nostrbot"
 )
@@ -41,13 +45,7 @@ func ExampleWithState() {
 
 // Commands are declared; help is made from the declarations.
 func ExampleBot_Command() {
-	bot, err := nostrbot.New(nostrbot.Config{
-		Signer: nostrbot.Nsec("0000000000000000000000000000000000000000000000000000000000000001"),
-		Relays: []string{"wss://relay.example"},
-	})
-	if err != nil {
-		panic(err)
-	}
+	bot := exampleBot()
 	bot.Command("menu [CC]", "countries, or one country's operators", nostrbot.Say("..."))
 	bot.Command("buy SKU", "choose an operator", nostrbot.Say("..."))
 	bot.Command("confirm|yes|y|ok", "go ahead", nostrbot.Say("..."))
@@ -66,4 +64,86 @@ func ExampleNsec() {
 	// Output:
 	// key of npub10xlxvlhemja6c4dqv22uapctqupfhlxm9h8z3k2e72q4k9hcz7vqpkge6d
 	// nostrbot: Signer: not a secret key: want nsec1... or 64 hex digits
+}
+
+// Arguments have types; what does not fit is answered by the library.
+func ExampleArg() {
+	bot := exampleBot()
+	nostrbot.ArgType(bot, "country", "a country such as RO", func(s string) (string, error) {
+		if len(s) != 2 {
+			return "", fmt.Errorf("%d letters", len(s))
+		}
+		return strings.ToUpper(s), nil
+	})
+	bot.Command("topup CC:country AMOUNT:int", "send credit", func(_ context.Context, m *nostrbot.Message) error {
+		m.Replyf("%d for %s", nostrbot.Arg[int](m, "AMOUNT"), nostrbot.Arg[string](m, "CC"))
+		return nil
+	})
+	for _, text := range []string{"topup ro 10", "topup ro ten", "topup romania 10", "/topup"} {
+		m := nostrbot.NewMessage(nostrbot.PubKey{1}, "id", text)
+		if err := bot.Answer(context.Background(), m); err != nil {
+			panic(err)
+		}
+		fmt.Println(m.Replies()[0])
+	}
+	// Output:
+	// 10 for RO
+	// AMOUNT must be a whole number, such as 12. Usage: /topup CC AMOUNT
+	// CC must be a country such as RO. Usage: /topup CC AMOUNT
+	// Usage: /topup CC AMOUNT
+}
+
+// A group has middleware of its own, and a heading in the help.
+func ExampleGroup() {
+	bot := exampleBot()
+	bot.Command("menu", "what I have", nostrbot.Say("coffee"))
+	money := bot.Group(nostrbot.MaxAge(10*time.Minute, "")).Heading("These cost money:")
+	money.Command("buy SKU", "order it", nostrbot.Say("ordered"))
+	fmt.Println(bot.Help())
+
+	late := nostrbot.NewMessage(nostrbot.PubKey{1}, "id", "buy coffee")
+	late.SentAt = time.Now().Add(-time.Hour)
+	if err := bot.Answer(context.Background(), late); err != nil {
+		panic(err)
+	}
+	fmt.Println(late.Replies()[0])
+	// Output:
+	// /menu - what I have
+	//
+	// These cost money:
+	// /buy SKU - order it
+	// This reached me late, so I did nothing. If you still want it, please send it again.
+}
+
+// The library's own sentences, each of which Config.Texts may have in other
+// words or languages.
+func ExampleSentences() {
+	for _, id := range slices.Sorted(maps.Keys(nostrbot.Sentences())) {
+		fmt.Println(id)
+	}
+	// Output:
+	// nostrbot.bad-argument
+	// nostrbot.help
+	// nostrbot.not-allowed
+	// nostrbot.sorry
+	// nostrbot.too-fast
+	// nostrbot.too-long
+	// nostrbot.too-old
+	// nostrbot.unknown
+	// nostrbot.usage
+	// nostrbot.want-int
+	// nostrbot.want-npub
+	// nostrbot.want-word
+	// nostrbot.work-wanted
+}
+
+func exampleBot() *nostrbot.Bot {
+	bot, err := nostrbot.New(nostrbot.Config{
+		Signer: nostrbot.Nsec("0000000000000000000000000000000000000000000000000000000000000001"),
+		Relays: []string{"wss://relay.example"},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return bot
 }

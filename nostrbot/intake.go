@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nbd-wtf/go-nostr/nip13"
+
 	"github.com/dmshop/dmshop/nostrbot/dm"
 	"github.com/dmshop/dmshop/nostrbot/relay"
 )
@@ -163,6 +165,7 @@ func (in *intake) accept(held *backlog, o *opening) {
 	case o.msg.Kind == 4 || o.msg.Kind == 14: // else a reaction, a file, a deletion: nothing to answer
 		held.add(addressed{o.msg.From, letter{
 			id: o.msg.ID, text: o.msg.Text, sentAt: o.msg.SentAt, via: o.msg.Via, relay: o.Relay,
+			work: max(0, nip13.CommittedDifficulty(o.Event)),
 		}}, o.Stored, time.Now())
 	}
 }

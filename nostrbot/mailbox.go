@@ -14,6 +14,9 @@ type letter struct {
 	sentAt time.Time
 	via    Protocol
 	relay  string
+	work   int // see Message.Work
+
+	receivedAt time.Time // when its first attempt began
 
 	do   Handler    // set for a job
 	done chan error // hears the end of a job; buffered

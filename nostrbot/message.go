@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -37,12 +38,27 @@ type Message struct {
 	Text string
 	// SentAt is the customer's own date, whole seconds, never in the future.
 	SentAt time.Time
+	// ReceivedAt is when the bot took it up, by [Config].Clock; the same each
+	// time this process runs the handler for it.
+	ReceivedAt time.Time
 	// Via is the protocol it came by.
 	Via Protocol
+	// Known says that the customer has a conversation with this bot: a message
+	// of theirs was handled, and not refused, in the last 7 days.
+	Known bool
+	// Work is the proof of work of the event that carried it: leading zero bits
+	// of its id, as many as it committed to beforehand (NIP-13).
+	Work int
 
-	args     map[string]string
+	command  *command          // nil: the fallback's
+	args     map[string]string // nil: their number did not fit
+	values   map[string]any
 	replies  []string
 	sessions map[string]json.RawMessage
+	lang     string
+	texts    Texts
+	log      *slog.Logger
+	refused  string
 }
 
 // NewMessage makes a message as the bot would, to call a handler in a test.
@@ -65,13 +81,45 @@ func (m *Message) Replyf(format string, args ...any) { m.Reply(fmt.Sprintf(forma
 func (m *Message) Replies() []string { return append([]string(nil), m.replies...) }
 
 // Arg is the argument that the command's pattern names so, or "" when it was
-// optional and is not there. See [Bot.Command].
+// optional and is not there, as it was typed. See [Bot.Command] and [Arg].
 func (m *Message) Arg(name string) string { return m.args[name] }
 
-// Say is a handler that always answers the same.
+// Command is the name of the command that was found for the message, the first
+// in its pattern; "" in the fallback and for [Bot.Do].
+func (m *Message) Command() string {
+	if m.command == nil {
+		return ""
+	}
+	return m.command.names[0]
+}
+
+// Age is how long the message was on its way, from SentAt to ReceivedAt. It is
+// zero for [Bot.Do].
+func (m *Message) Age() time.Duration {
+	if m.SentAt.IsZero() || m.ReceivedAt.IsZero() {
+		return 0
+	}
+	return max(0, m.ReceivedAt.Sub(m.SentAt))
+}
+
+// Refuse notes that the message was turned away: a middleware calls it when it
+// answers, or keeps silent, in the handler's place. The message is done all the
+// same; but it does not make a stranger [Message.Known], and hooks hear of it
+// under the reason, a word such as "too-fast". The first reason stands.
+func (m *Message) Refuse(reason string) {
+	if m.refused == "" {
+		m.refused = reason
+	}
+}
+
+// Refused is the reason given to Refuse, or "".
+func (m *Message) Refused() string { return m.refused }
+
+// Say is a handler that always answers the same: a text, or the id of one of
+// [Config].Texts.
 func Say(text string) Handler {
 	return func(_ context.Context, m *Message) error {
-		m.Reply(text)
+		m.Reply(m.translate(text))
 		return nil
 	}
 }

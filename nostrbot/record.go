@@ -20,6 +20,10 @@ type record struct {
 	// LastReply is the date of the newest reply, unix seconds: dates must
 	// not run backwards, or clients sort the conversation wrongly.
 	LastReply int64 `json:"last_reply,omitempty"`
+	// Lang is the customer's language, a BCP 47 tag; empty when not known.
+	Lang string `json:"lang,omitempty"`
+	// Known says that a message of theirs was handled and not refused.
+	Known bool `json:"known,omitempty"`
 	// Recent are the newest messages, to know a twin by.
 	Recent []heard `json:"recent,omitempty"`
 	// Sessions are the bot author's, by name.

@@ -2,6 +2,7 @@ package nostrbot_test
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -50,6 +51,21 @@ func TestWiringMistakesPanicWithTheRemedy(t *testing.T) {
 		"before the first Command": func(b *nostrbot.Bot) {
 			b.Command("ping", "", h)
 			b.Use(nostrbot.MaxText(1))
+		},
+		"with ArgType":      func(b *nostrbot.Bot) { b.Command("x A:sku", "", h) },
+		"by one word":       func(b *nostrbot.Bot) { nostrbot.ArgType(b, "a b", "h", strconv.Atoi) },
+		"another name":      func(b *nostrbot.Bot) { nostrbot.ArgType(b, "int", "h", strconv.Atoi) },
+		"give a hint":       func(b *nostrbot.Bot) { nostrbot.ArgType(b, "x", "", strconv.Atoi) },
+		"positive duration": func(*nostrbot.Bot) { nostrbot.MaxAge(0, "") },
+		"pass functions":    func(b *nostrbot.Bot) { b.Use(nil) },
+		"declare everything before Run": func(b *nostrbot.Bot) {
+			_ = b.Answer(context.Background(), nostrbot.NewMessage(nostrbot.PubKey{1}, "", "x"))
+			b.Command("x", "", h)
+		},
+		"or it would not apply": func(b *nostrbot.Bot) {
+			g := b.Group()
+			g.Group().Command("x", "", h)
+			g.Use(nostrbot.MaxText(1))
 		},
 		"once":            func(b *nostrbot.Bot) { b.Fallback(h); b.Fallback(h) },
 		"positive number": func(*nostrbot.Bot) { nostrbot.MaxText(0) },

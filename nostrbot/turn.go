@@ -21,6 +21,7 @@ var ErrStopping = errors.New("nostrbot: the bot is stopping")
 // the bot is stopping; the message is then handled at the next start.
 func (b *Bot) handle(customer PubKey, l letter) error {
 	pause, doubt, giveUp := 200*time.Millisecond, false, false
+	l.receivedAt = b.now() // for all attempts
 	for attempt := 1; ; {
 		err := b.turn(customer, l, giveUp)
 		var failure *handlerError
@@ -80,7 +81,8 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	}
 	m := &Message{
 		ID: l.id, Key: idempotencyKey(customer, l.id), From: customer,
-		Text: l.text, SentAt: l.sentAt, Via: l.via, sessions: maps.Clone(rec.Sessions),
+		Text: l.text, SentAt: l.sentAt, ReceivedAt: l.receivedAt, Via: l.via, Known: rec.Known, Work: l.work,
+		sessions: maps.Clone(rec.Sessions), lang: rec.Lang, texts: b.cfg.Texts, log: b.log,
 	}
 	var h Handler
 	switch {
@@ -102,7 +104,8 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 			return &handlerError{err}
 		}
 	}
-	rec.Sessions = m.sessions
+	rec.Sessions, rec.Lang = m.sessions, m.lang
+	rec.Known = rec.Known || h != nil && l.do == nil && m.refused == ""
 	var replyTo string
 	if l.do == nil {
 		replyTo = l.id

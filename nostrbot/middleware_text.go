@@ -2,7 +2,6 @@ package nostrbot
 
 import (
 	"context"
-	"fmt"
 	"unicode/utf8"
 )
 
@@ -16,7 +15,8 @@ func MaxText(n int) Middleware {
 		return func(ctx context.Context, m *Message) error {
 			if len(m.Text) > n {
 				if got := utf8.RuneCountInString(m.Text); got > n {
-					m.Reply(fmt.Sprintf("That message is too long for me: %d characters, I read at most %d. Please send a shorter one.", got, n))
+					m.Refuse("too-long")
+					m.Say(textTooLong, Data{"Got": got, "Most": n})
 					return nil
 				}
 			}
