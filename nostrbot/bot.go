@@ -26,7 +26,9 @@ type Config struct {
 	// Store keeps conversations; nil means [NewMemory], which forgets at
 	// exit. The bot does not close it.
 	Store Store
-	// Logger receives what happens, never a message's text; nil discards.
+	// Logger receives what happens, never a message's text nor a secret key;
+	// customers' keys are shortened. The words of a conversation are cut out of
+	// an error that a handler returns, too. nil discards.
 	Logger *slog.Logger
 	// Parallel is how many customers are served at once. Defaults to 64.
 	Parallel int
@@ -45,7 +47,8 @@ type Config struct {
 	// Grace is how long Run waits for handlers and replies once its context
 	// ends. Defaults to 10 seconds.
 	Grace time.Duration
-	// OnError hears each failed run of a handler; nil logs it.
+	// OnError hears each failed run of a handler; nil logs it. err is as the
+	// handler returned it, and may hold what the handler put into it.
 	OnError func(ctx context.Context, m *Message, err error)
 	// Clock is what the bot goes by; nil means the machine's.
 	Clock Clock
@@ -143,6 +146,7 @@ func (c *Config) setDefaults() {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	c.Logger = redact(c.Logger)
 	if c.Parallel == 0 {
 		c.Parallel = 64
 	}

@@ -176,8 +176,8 @@ func ping(b *nostrbot.Bot) {
 }
 
 // forge seals and wraps a rumor as a hostile client would: without a look at
-// who its author is.
-func (p *person) forge(rumor nostr.Event) []byte {
+// who its author is. change may touch the wrap before it is signed.
+func (p *person) forge(rumor nostr.Event, change ...func(wrap *nostr.Event)) []byte {
 	p.t.Helper()
 	ctx := p.t.Context()
 	content, err := p.key.Encrypt(ctx, dm.NIP44, p.net.bot, rumor.String())
@@ -188,6 +188,12 @@ func (p *person) forge(rumor nostr.Event) []byte {
 	content, err = throwAway.Encrypt(ctx, dm.NIP44, p.net.bot, seal.String())
 	require.NoError(p.t, err)
 	wrap := nostr.Event{Kind: 1059, CreatedAt: nostr.Now(), Content: content, Tags: nostr.Tags{{"p", p.net.bot.String()}}}
+	for _, f := range change {
+		once, err := throwAway.PubKey()
+		require.NoError(p.t, err)
+		wrap.PubKey = once.String()
+		f(&wrap)
+	}
 	require.NoError(p.t, throwAway.Sign(ctx, &wrap))
 	return []byte(wrap.String())
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"runtime/debug"
 	"time"
 
 	"github.com/dmshop/dmshop/nostrbot/dm"
@@ -135,18 +134,28 @@ func (b *Bot) run(h Handler, m *Message) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(b.handlers, inMailbox{}, m.From), b.cfg.Timeout)
 	defer cancel()
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("handler panicked: %v\n%s", p, debug.Stack())
-		}
 		if err != nil {
 			if b.cfg.OnError != nil {
 				b.cfg.OnError(ctx, m, err)
 			} else {
-				b.log.Error("handler failed", "customer", m.From, "message", m.ID, "err", err)
+				b.logFailure(m, err)
 			}
 		}
 	}()
-	return h(ctx, m)
+	return Recover(h)(ctx, m)
+}
+
+// logFailure reports an error of the author's code without the words of the
+// conversation.
+func (b *Bot) logFailure(m *Message, err error) {
+	attrs := []any{"customer", m.From, "message", m.ID, "command", m.Command()}
+	var p *PanicError
+	if errors.As(err, &p) {
+		attrs = append(attrs, "panic", withoutWords(fmt.Sprint(p.Value), m), "stack", string(p.Stack))
+	} else {
+		attrs = append(attrs, "err", withoutWords(err.Error(), m))
+	}
+	b.log.Error("handler failed", attrs...)
 }
 
 // seal makes the parcels of one commit. Their bytes are part of it, so that

@@ -57,7 +57,7 @@ var rules = map[string][]string{
 	"payments/sandbox":        {"ours/payments", "ours/payments/bolt11", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/..."},
 	"payments/paymentstest":   {"ours/payments", "ours/payments/bolt11", "github.com/stretchr/testify/...", "pgregory.net/rapid"},
 	"payments/order/sandbox":  {"ours/payments"},
-	"nostrbot":                {"ours/nostrbot/dm", "ours/nostrbot/relay", "ours/internal/relayurl", "ours/internal/safedial", "github.com/nbd-wtf/go-nostr"},
+	"nostrbot":                {"ours/nostrbot/dm", "ours/nostrbot/relay", "ours/internal/relayurl", "ours/internal/safedial", "github.com/nbd-wtf/go-nostr", "github.com/nbd-wtf/go-nostr/nip13", "golang.org/x/time/rate"},
 	"nostrbot/dm":             {"github.com/nbd-wtf/go-nostr/...", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/...", "golang.org/x/crypto/...", "github.com/mailru/easyjson/...", "ours/internal/relayurl"},
 	"nostrbot/relay":          {"ours/internal/relayurl", "github.com/nbd-wtf/go-nostr/...", "github.com/coder/websocket", "github.com/mailru/easyjson/..."},
 	"nostrbot/nostrbottest":   {"ours/nostrbot", "ours/nostrbot/dm", "ours/nostrbot/relay", "ours/internal/devrelay", "github.com/nbd-wtf/go-nostr"},

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 
 	"github.com/nbd-wtf/go-nostr/nip19"
@@ -48,6 +49,13 @@ func (p PubKey) Npub() string {
 		panic("dm: npub: " + err.Error())
 	}
 	return s
+}
+
+// LogValue is the npub shortened, for slog: enough to tell customers apart and to
+// search by its beginning, and not a list of whom a shop has to do with.
+func (p PubKey) LogValue() slog.Value {
+	npub := p.Npub()
+	return slog.StringValue(npub[:13] + "..." + npub[len(npub)-4:])
 }
 
 // IsZero tells whether p is nobody.
