@@ -64,6 +64,7 @@ var rules = map[string][]string{
 	"nostrbot/sqlitestore":    {"ours/nostrbot", "modernc.org/sqlite/..."},
 	"nostrbot/storetest":      {"ours/nostrbot", "github.com/stretchr/testify/...", "pgregory.net/rapid"},
 	"internal/archtest":       {},
+	"internal/bench":          {"ours/nostrbot", "ours/nostrbot/dm", "ours/nostrbot/sqlitestore", "ours/nostrbot/redisstore", "ours/internal/devrelay", "github.com/nbd-wtf/go-nostr/..."},
 	"internal/relayurl":       {},
 	"internal/devrelay":       {"github.com/nbd-wtf/go-nostr/...", "github.com/coder/websocket"},
 	"internal/safedial/devca": {},
