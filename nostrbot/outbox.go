@@ -135,6 +135,10 @@ func (o *outbox) serve(ctx context.Context, customer PubKey, s *sender) {
 			}
 		default:
 			wait = o.sendAll(ctx, parcels, o.hurry(s))
+			// Whoever commits more says so, to this sender or to the next.
+			if wait == 0 && len(parcels) < parcelPage && o.leave(customer, s) {
+				return
+			}
 		}
 		if wait > 0 && !o.park(ctx, customer, s, wait) {
 			return
