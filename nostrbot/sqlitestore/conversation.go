@@ -13,20 +13,34 @@ import (
 
 // Load implements nostrbot.Store.
 func (s *Store) Load(ctx context.Context, customer nostrbot.PubKey, now time.Time, ids ...string) (c nostrbot.Conversation, err error) {
-	err = s.read(ctx, "load", func() error {
+	err = s.read(ctx, "load", func(ctx context.Context) error {
+		// The first id, mostly the only one, is looked up by the same
+		// statement, the others after the revision: a commit between the two
+		// makes Done know more than State does, never less, and the revision
+		// too old.
+		var first []byte
+		if len(ids) > 0 {
+			first = []byte(ids[0])
+		}
+		forgotten := now.Add(-nostrbot.DoneTTL).UnixMicro()
 		var written int64
-		err := s.q.conversation.QueryRowContext(ctx, customer[:]).Scan(&c.Rev, &c.State, &written)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		var done bool
+		left := ids
+		err := s.q.conversation.QueryRowContext(ctx, customer[:], first, forgotten).Scan(&c.Rev, &c.State, &written, &done)
+		switch {
+		case err == nil:
+			left = ids[min(1, len(ids)):]
+		case !errors.Is(err, sql.ErrNoRows):
 			return err
 		}
 		if written <= now.Add(-nostrbot.SessionTTL).UnixMicro() {
 			c.State = nil
 		}
-		// Read after the revision: a commit between the two makes Done know
-		// more than State does, never less, and the revision too old.
-		for _, id := range ids {
-			var one int
-			err := s.q.done.QueryRowContext(ctx, customer[:], []byte(id), now.Add(-nostrbot.DoneTTL).UnixMicro()).Scan(&one)
+		if done {
+			c.Done = append(c.Done, ids[0])
+		}
+		for _, id := range left {
+			err := s.q.done.QueryRowContext(ctx, customer[:], []byte(id), forgotten).Scan(&done)
 			switch {
 			case err == nil:
 				c.Done = append(c.Done, id)
@@ -118,29 +132,44 @@ func (s *Store) commit(ctx context.Context, b nostrbot.Batch) error {
 	})
 }
 
-// removals is how much each commit removes of each kind, beside twice what it
-// adds: a bounded portion, and in the end all of it.
-const removals = 16
+// removals is how much each commit removes, beside twice what it adds: a
+// bounded portion, and in the end all of it.
+const removals = 8
 
-// trash says what a transaction shall remove before it commits.
+// trash says what a transaction shall remove before it commits. Looking for
+// what is too old costs even where there is none, so each transaction looks for
+// one kind only, and makes up for those that looked elsewhere.
 type trash struct {
+	kind  int
 	now   time.Time
-	limit int
+	added int   // by this transaction
+	due   []int // by kind: how much may be removed of it
 }
+
+// reset begins a transaction, or begins it again.
+func (t *trash) reset() { t.now, t.added = time.Time{}, 0 }
 
 func (t *trash) grow(now time.Time, added int) {
 	if now.After(t.now) {
 		t.now = now
 	}
-	t.limit += removals + 2*added
+	t.added += removals + 2*added
+}
+
+// turn ends a transaction that was committed.
+func (t *trash) turn() {
+	for i := range t.due {
+		t.due[i] += t.added
+	}
+	if t.added > 0 {
+		t.due[t.kind] = 0
+		t.kind = (t.kind + 1) % len(t.due)
+	}
 }
 
 // forget removes a portion of what is too old.
 func (w *writes) forget() error {
-	if w.trash.limit == 0 {
-		return nil
-	}
-	for _, f := range []struct {
+	kinds := []struct {
 		statement *sql.Stmt
 		ttl       time.Duration
 	}{
@@ -148,10 +177,15 @@ func (w *writes) forget() error {
 		{w.forgetDone, nostrbot.DoneTTL},
 		{w.forgetParcels, nostrbot.DoneTTL},
 		{w.forgetRuns, nostrbot.SessionTTL},
-	} {
-		if _, err := changes(f.statement, w.trash.now.Add(-f.ttl).UnixMicro(), w.trash.limit); err != nil {
-			return err
-		}
 	}
-	return nil
+	t := &w.trash
+	if t.due == nil {
+		t.due = make([]int, len(kinds))
+	}
+	if t.added == 0 {
+		return nil
+	}
+	k := kinds[t.kind]
+	_, err := changes(k.statement, t.now.Add(-k.ttl).UnixMicro(), t.due[t.kind]+t.added)
+	return err
 }

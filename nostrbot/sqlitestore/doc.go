@@ -18,8 +18,9 @@
 //
 // An fsync costs about a millisecond on a good disk, so concurrent writes
 // share one: a single goroutine collects what is waiting and commits it as one
-// transaction, each batch in a savepoint of its own, so that a batch that is
-// refused harms no other. Nobody gets a result before the fsync. A write whose
+// transaction. Where a batch is refused, the transaction is begun again with
+// each batch in a savepoint of its own, so that the refused one harms no other.
+// Nobody gets a result before the fsync. A write whose
 // ctx ends while it waits is withdrawn, and nothing of it is written; once its
 // transaction is under way it is seen through, and the true result returned.
 //

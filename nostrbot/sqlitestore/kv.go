@@ -12,7 +12,7 @@ var errName = errors.New("name is empty")
 
 // Get implements payments.KV.
 func (s *Store) Get(ctx context.Context, name string) (value []byte, rev int64, err error) {
-	err = s.read(ctx, "get", func() error {
+	err = s.read(ctx, "get", func(ctx context.Context) error {
 		err := s.q.value.QueryRowContext(ctx, []byte(name)).Scan(&value, &rev)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
@@ -53,7 +53,7 @@ func (s *Store) Put(ctx context.Context, name string, value []byte, rev int64) (
 
 // List implements payments.KV.
 func (s *Store) List(ctx context.Context, prefix string) (names []string, err error) {
-	err = s.read(ctx, "list", func() error {
+	err = s.read(ctx, "list", func(ctx context.Context) error {
 		return rows(ctx, s.q.names, math.MaxInt, func(scan func(...any) error) error {
 			var name []byte
 			if err := scan(&name); err != nil {

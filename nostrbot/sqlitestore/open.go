@@ -150,8 +150,10 @@ func (s *Store) release() error {
 	return errors.Join(errs...)
 }
 
-// read runs f unless the store is closed, and keeps it open meanwhile.
-func (s *Store) read(ctx context.Context, doing string, f func() error) error {
+// read runs f unless the store is closed, and keeps it open meanwhile. Once
+// begun, a read is not interrupted: it takes microseconds, less than the two
+// goroutines with which database/sql and the driver would watch the context.
+func (s *Store) read(ctx context.Context, doing string, f func(context.Context) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	err := ctx.Err()
@@ -159,7 +161,7 @@ func (s *Store) read(ctx context.Context, doing string, f func() error) error {
 	case s.closed:
 		err = nostrbot.ErrStoreClosed
 	case err == nil:
-		err = f()
+		err = f(context.WithoutCancel(ctx))
 	}
 	if err != nil {
 		return fmt.Errorf("sqlitestore: %s: %w", doing, err)

@@ -16,7 +16,7 @@ var errLimit = errors.New("limit is below 1")
 
 // Pending implements nostrbot.Outbox.
 func (s *Store) Pending(ctx context.Context, after nostrbot.PubKey, limit int) (keys []nostrbot.PubKey, err error) {
-	err = s.read(ctx, "pending", func() error {
+	err = s.read(ctx, "pending", func(ctx context.Context) error {
 		return rows(ctx, s.q.pending, limit, func(scan func(...any) error) error {
 			var key []byte
 			if err := scan(&key); err != nil {
@@ -31,7 +31,7 @@ func (s *Store) Pending(ctx context.Context, after nostrbot.PubKey, limit int) (
 
 // Parcels implements nostrbot.Outbox.
 func (s *Store) Parcels(ctx context.Context, customer nostrbot.PubKey, limit int) (parcels []nostrbot.Parcel, err error) {
-	err = s.read(ctx, "parcels", func() error {
+	err = s.read(ctx, "parcels", func(ctx context.Context) error {
 		return rows(ctx, s.q.parcels, limit, func(scan func(...any) error) error {
 			p, err := scanParcel(customer, scan)
 			parcels = append(parcels, p)
@@ -61,7 +61,7 @@ func rows(ctx context.Context, q *sql.Stmt, limit int, read func(scan func(...an
 
 // ParcelsFor implements nostrbot.Outbox.
 func (s *Store) ParcelsFor(ctx context.Context, customer nostrbot.PubKey, id string) (parcels []nostrbot.Parcel, err error) {
-	err = s.read(ctx, "parcels for a message", func() error {
+	err = s.read(ctx, "parcels for a message", func(ctx context.Context) error {
 		return rows(ctx, s.q.parcelsFor, math.MaxInt, func(scan func(...any) error) error {
 			p, err := scanParcel(customer, scan)
 			parcels = append(parcels, p)

@@ -11,7 +11,7 @@ import (
 
 // Run implements nostrbot.Runs.
 func (s *Store) Run(ctx context.Context, now time.Time, key string) (r nostrbot.Run, ok bool, err error) {
-	err = s.read(ctx, "look up run", func() error {
+	err = s.read(ctx, "look up run", func(ctx context.Context) error {
 		var customer []byte
 		var wake sql.NullInt64
 		err := s.q.run.QueryRowContext(ctx, key, now.Add(-nostrbot.SessionTTL).UnixMicro()).Scan(&customer, &wake)
@@ -32,7 +32,7 @@ func (s *Store) Run(ctx context.Context, now time.Time, key string) (r nostrbot.
 
 // Due implements nostrbot.Runs.
 func (s *Store) Due(ctx context.Context, now time.Time, limit int) (due []nostrbot.Run, err error) {
-	err = s.read(ctx, "due runs", func() error {
+	err = s.read(ctx, "due runs", func(ctx context.Context) error {
 		return rows(ctx, s.q.due, limit, func(scan func(...any) error) error {
 			var r nostrbot.Run
 			var customer []byte

@@ -35,6 +35,9 @@ func closeAll(statements ...*sql.Stmt) error {
 
 const parcelColumns = `id, via, event, rumor, relays, state, attempts, due_at, receipts, created_at, brought_by`
 
+// A bound LIMIT is written "? + 0": the planner would look at the value of a
+// plain "?", and therefore prepare the statement again at each use.
+
 // queries are the statements that read.
 type queries struct {
 	conversation, done, pending, parcels, parcelsFor, value, names, run, due *sql.Stmt
@@ -42,17 +45,19 @@ type queries struct {
 
 func (q *queries) prepare(ctx context.Context, on preparer) error {
 	return prepareAll(ctx, on, map[**sql.Stmt]string{
-		&q.conversation: `SELECT rev, state, written_at FROM conversation WHERE customer = ?`,
-		&q.done:         `SELECT 1 FROM done WHERE customer = ? AND id = ? AND at > ?`,
+		&q.conversation: `SELECT rev, state, written_at,
+				EXISTS (SELECT 1 FROM done WHERE customer = ?1 AND id = ?2 AND at > ?3)
+			FROM conversation WHERE customer = ?1`,
+		&q.done: `SELECT 1 FROM done WHERE customer = ? AND id = ? AND at > ?`,
 		&q.pending: `SELECT DISTINCT customer FROM parcel
-			WHERE state = 'pending' AND customer > ? ORDER BY customer LIMIT ?`,
+			WHERE state = 'pending' AND customer > ? ORDER BY customer LIMIT ? + 0`,
 		&q.parcels: `SELECT ` + parcelColumns + ` FROM parcel
-			WHERE state = 'pending' AND customer = ? ORDER BY seq LIMIT ?`,
+			WHERE state = 'pending' AND customer = ? ORDER BY seq LIMIT ? + 0`,
 		&q.parcelsFor: `SELECT ` + parcelColumns + ` FROM parcel
 			WHERE customer = ? AND brought_by = ? ORDER BY seq`,
 		&q.run: `SELECT customer, wake_at FROM run WHERE key = ? AND put_at > ?`,
 		&q.due: `SELECT key, customer, wake_at FROM run
-			WHERE wake_at <= ? AND put_at > ? ORDER BY wake_at, key LIMIT ?`,
+			WHERE wake_at <= ? AND put_at > ? ORDER BY wake_at, key LIMIT ? + 0`,
 		&q.value: `SELECT value, rev FROM kv WHERE name = ?`,
 		&q.names: `SELECT name FROM kv WHERE name >= ?1 AND (?2 IS NULL OR name < ?2) ORDER BY name`,
 	})
@@ -64,6 +69,7 @@ func (q *queries) close() error {
 
 // writes are the statements that write. They belong to the writer's goroutine.
 type writes struct {
+	lock, commit                                *sql.Stmt
 	begin, move, done, add, update, create, put *sql.Stmt
 	forgetSessions, forgetDone, forgetParcels   *sql.Stmt
 	putRun, endRun, forgetRuns                  *sql.Stmt
@@ -73,6 +79,8 @@ type writes struct {
 
 func (w *writes) prepare(ctx context.Context, on preparer) error {
 	return prepareAll(ctx, on, map[**sql.Stmt]string{
+		&w.lock:   `BEGIN IMMEDIATE`,
+		&w.commit: `COMMIT`,
 		&w.begin: `INSERT INTO conversation (customer, rev, state, written_at) VALUES (?, 1, ?, ?)
 			ON CONFLICT DO NOTHING`,
 		&w.move: `UPDATE conversation SET rev = rev + 1, state = ?, written_at = ? WHERE customer = ? AND rev = ?`,
@@ -83,7 +91,7 @@ func (w *writes) prepare(ctx context.Context, on preparer) error {
 		&w.putRun: `INSERT INTO run (key, customer, wake_at, put_at) VALUES (?1, ?2, ?3, ?4)
 			ON CONFLICT DO UPDATE SET customer = ?2, wake_at = ?3, put_at = ?4`,
 		&w.endRun:     `DELETE FROM run WHERE key = ? AND customer = ?`,
-		&w.forgetRuns: `DELETE FROM run WHERE key IN (SELECT key FROM run WHERE put_at <= ? LIMIT ?)`,
+		&w.forgetRuns: `DELETE FROM run WHERE key IN (SELECT key FROM run WHERE put_at <= ? LIMIT ? + 0)`,
 		&w.update: `UPDATE parcel SET event = ?1, state = ?2, rumor = CASE ?2 WHEN 'pending' THEN rumor END,
 				attempts = ?3, due_at = ?4, receipts = ?5
 			WHERE customer = ?6 AND id = ?7 AND state = 'pending'`,
@@ -91,16 +99,16 @@ func (w *writes) prepare(ctx context.Context, on preparer) error {
 		&w.put:    `UPDATE kv SET rev = rev + 1, value = coalesce(?, x'') WHERE name = ? AND rev = ?`,
 
 		&w.forgetSessions: `UPDATE conversation SET state = NULL WHERE rowid IN (
-			SELECT rowid FROM conversation WHERE state IS NOT NULL AND written_at <= ? ORDER BY written_at LIMIT ?)`,
+			SELECT rowid FROM conversation WHERE state IS NOT NULL AND written_at <= ? ORDER BY written_at LIMIT ? + 0)`,
 		&w.forgetDone: `DELETE FROM done WHERE (customer, id) IN (
-			SELECT customer, id FROM done WHERE at <= ? ORDER BY at LIMIT ?)`,
+			SELECT customer, id FROM done WHERE at <= ? ORDER BY at LIMIT ? + 0)`,
 		&w.forgetParcels: `DELETE FROM parcel WHERE seq IN (
-			SELECT seq FROM parcel WHERE state <> 'pending' AND created_at <= ? ORDER BY created_at LIMIT ?)`,
+			SELECT seq FROM parcel WHERE state <> 'pending' AND created_at <= ? ORDER BY created_at LIMIT ? + 0)`,
 	})
 }
 
 func (w *writes) close() error {
-	return closeAll(w.begin, w.move, w.done, w.add, w.update, w.create, w.put,
+	return closeAll(w.lock, w.commit, w.begin, w.move, w.done, w.add, w.update, w.create, w.put,
 		w.forgetSessions, w.forgetDone, w.forgetParcels, w.putRun, w.endRun, w.forgetRuns)
 }
 

@@ -142,14 +142,19 @@ func (w *writer) wait() bool {
 func (w *writer) run() {
 	defer close(w.done)
 	for w.wait() {
-		err := w.exec("BEGIN IMMEDIATE")
+		err := w.step(w.w.lock)
 		jobs := w.take()
 		if err == nil {
-			err = w.group(jobs)
+			err = w.group(jobs, false)
+		}
+		if errors.Is(err, errRefused) {
+			w.rollback()
+			if err = w.step(w.w.lock); err == nil {
+				err = w.group(jobs, true)
+			}
 		}
 		if err != nil {
-			// This fails where no transaction is open (any more), and no harm.
-			_ = w.exec("ROLLBACK")
+			w.rollback()
 		}
 		for _, j := range jobs {
 			if err != nil {
@@ -160,34 +165,61 @@ func (w *writer) run() {
 	}
 }
 
-// group writes the jobs and commits the transaction. An error is everybody's:
-// then nothing counts, nor do the verdicts on single jobs, which were made in
-// view of the others.
-func (w *writer) group(jobs []*job) error {
-	w.w.trash = trash{}
+// errRefused says that the jobs must be told apart.
+var errRefused = errors.New("a job was refused")
+
+// group writes the jobs and commits the transaction. A savepoint for each would
+// cost as much as the writing, and hardly ever is one refused; so they are
+// written without, and once more, apart, when one is. Any other error is
+// everybody's: then nothing counts, nor do the verdicts on single jobs, which
+// were made in view of the others.
+func (w *writer) group(jobs []*job, apart bool) error {
+	w.w.trash.reset()
 	for _, j := range jobs {
-		if err := w.exec("SAVEPOINT job"); err != nil {
-			return fmt.Errorf("begin: %w", err)
-		}
-		if j.err = j.write(&w.w); j.err != nil {
-			if err := w.exec("ROLLBACK TO job"); err != nil {
-				if code(j.err) != 0 { // SQLite gave up the transaction over it
-					return j.err
-				}
-				return fmt.Errorf("roll back: %w", err)
+		if apart {
+			if err := w.write(j); err != nil {
+				return err
 			}
-		}
-		if err := w.exec("RELEASE job"); err != nil {
-			return fmt.Errorf("release: %w", err)
+		} else if err := j.write(&w.w); err != nil {
+			return errRefused
 		}
 	}
 	if err := w.w.forget(); err != nil {
 		return fmt.Errorf("remove what is too old: %w", err)
 	}
-	if err := w.exec("COMMIT"); err != nil {
+	if err := w.step(w.w.commit); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	w.w.trash.turn()
 	return nil
+}
+
+// write does one job so that, refused, it leaves nothing behind.
+func (w *writer) write(j *job) error {
+	if err := w.exec("SAVEPOINT job"); err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	if j.err = j.write(&w.w); j.err != nil {
+		if err := w.exec("ROLLBACK TO job"); err != nil {
+			if code(j.err) != 0 { // SQLite gave up the transaction over it
+				return j.err
+			}
+			return fmt.Errorf("roll back: %w", err)
+		}
+	}
+	if err := w.exec("RELEASE job"); err != nil {
+		return fmt.Errorf("release: %w", err)
+	}
+	return nil
+}
+
+// rollback fails where no transaction is open (any more), and no harm.
+func (w *writer) rollback() { _ = w.exec("ROLLBACK") }
+
+// step runs a statement that changes no rows.
+func (w *writer) step(s *sql.Stmt) error {
+	_, err := s.ExecContext(context.Background())
+	return err
 }
 
 // exec has no ctx: what is under way is seen through.
