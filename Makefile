@@ -8,11 +8,14 @@ FUZZTIME ?= 10s
 
 .PHONY: test quick fuzz lint deps
 
-# The race detector links with gcc.
+# The race detector links with gcc; the Redis store is tested on redis-server.
 deps:
-	@command -v gcc >/dev/null || { \
-		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "install gcc first: the race detector needs it"; exit 1; }; \
-		apt-get update -qq && apt-get install -y -qq --no-install-recommends gcc libc6-dev; }
+	@missing=; \
+	command -v gcc >/dev/null || missing="gcc libc6-dev"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	[ -z "$$missing" ] || { \
+		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "install first: $$missing"; exit 1; }; \
+		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; }
 
 test: deps
 	$(GO) version

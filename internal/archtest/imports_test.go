@@ -62,10 +62,12 @@ var rules = map[string][]string{
 	"nostrbot/relay":          {"ours/internal/relayurl", "github.com/nbd-wtf/go-nostr/...", "github.com/coder/websocket", "github.com/mailru/easyjson/..."},
 	"nostrbot/nostrbottest":   {"ours/nostrbot", "ours/nostrbot/dm", "ours/nostrbot/relay", "ours/internal/devrelay", "github.com/nbd-wtf/go-nostr"},
 	"nostrbot/sqlitestore":    {"ours/nostrbot", "modernc.org/sqlite/..."},
+	"nostrbot/redisstore":     {"ours/nostrbot", "github.com/redis/go-redis/v9/..."},
 	"nostrbot/storetest":      {"ours/nostrbot", "github.com/stretchr/testify/...", "pgregory.net/rapid"},
 	"internal/archtest":       {},
 	"internal/bench":          {"ours/nostrbot", "ours/nostrbot/dm", "ours/nostrbot/sqlitestore", "ours/nostrbot/redisstore", "ours/internal/devrelay", "github.com/nbd-wtf/go-nostr/..."},
 	"internal/relayurl":       {},
+	"internal/redistest":      {},
 	"internal/devrelay":       {"github.com/nbd-wtf/go-nostr/...", "github.com/coder/websocket"},
 	"internal/safedial/devca": {},
 	"internal/safedial":       {"golang.org/x/net/..."},
@@ -127,7 +129,7 @@ func TestImports_NothingUnaskedFor(t *testing.T) {
 		// test kits. It is lnd's, and it is the price of the library.
 		excused := slices.Contains(p.Deps, "github.com/lightningnetwork/lnd/fn/v2")
 		for _, dep := range p.Deps {
-			require.False(t, within(dep, drivers) && path != "nostrbot/sqlitestore", "%s depends on %s", p.ImportPath, dep)
+			require.False(t, within(dep, drivers) && path != "nostrbot/sqlitestore" && path != "nostrbot/redisstore", "%s depends on %s", p.ImportPath, dep)
 			require.False(t, within(dep, kits) && dep != "testing/fstest" && !excused, "%s depends on %s", p.ImportPath, dep)
 		}
 	}

@@ -1,0 +1,4 @@
+-- Release, if the holder has it.
+if redis.call('GET', KEYS[1]) == ARGV[1] then
+	redis.call('DEL', KEYS[1])
+end
