@@ -45,7 +45,7 @@ func Start(t testing.TB, args ...string) *Server {
 		}
 		t.Skip(remedy)
 	}
-	dir, err := os.MkdirTemp("", "redis") // a socket's path must be short
+	dir, err := os.MkdirTemp("", "redis") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}

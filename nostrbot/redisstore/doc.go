@@ -52,8 +52,8 @@
 //
 // Customers fall into 16 shards by the first hex digit of their key; the keys
 // of a shard share a hash tag, such as {coffee:a}, so that they stay together
-// when Redis is a cluster. Memory is what the last 16 days brought, and 100
-// bytes or so for each customer ever seen. For whom nobody writes any more
+// when Redis is a cluster. Memory is what the last 16 days brought, and about
+// 130 bytes for each customer ever seen. For whom nobody writes any more
 // Redis itself removes state and ledger, a day late at most. Whoever can read
 // Redis can read what customers wrote: keep it behind a password, and TLS
 // (rediss://) where the wire is not yours.

@@ -22,8 +22,8 @@ var remedies = map[string]string{
 	"BUSY":      "a script of somebody else blocks the server: SCRIPT KILL ends it",
 	"WRONGTYPE": "another program uses keys of this prefix: choose another prefix",
 
-	"ERR max number of clients reached": "the server has too many connections: raise maxclients, or lower pool_size in the URL",
-	"ERR DB index is out of range":      "the server has no database of that number",
+	"max number of clients reached": "the server has too many connections: raise maxclients, or lower pool_size in the URL",
+	"DB index is out of range":      "the server has no database of that number",
 }
 
 // explain adds what an error means.

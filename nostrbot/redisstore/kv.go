@@ -49,11 +49,11 @@ func (s *Store) Put(ctx context.Context, name string, value []byte, rev int64) (
 // List implements payments.KV.
 func (s *Store) List(ctx context.Context, prefix string) (names []string, err error) {
 	err = s.call(ctx, "list", func() error {
-		by := &redis.ZRangeBy{Min: "[" + prefix, Max: "+"}
+		by := redis.ZRangeArgs{Key: s.keys.names, ByLex: true, Start: "[" + prefix, Stop: "+"}
 		if end := after(prefix); end != "" {
-			by.Max = "(" + end
+			by.Stop = "(" + end
 		}
-		names, err = s.client.ZRangeByLex(ctx, s.keys.names, by).Result()
+		names, err = s.client.ZRangeArgs(ctx, by).Result()
 		return err
 	})
 	return names, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -179,6 +180,20 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// blame adds that ctx is over to the error of a call that it ended: the socket
+// knows ctx's deadline, maybe a moment before ctx does, and tells of a timeout
+// only.
+func blame(ctx context.Context, err error) error {
+	over := ctx.Err()
+	if deadline, ok := ctx.Deadline(); ok && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(deadline) {
+		over = context.DeadlineExceeded
+	}
+	if over == nil || errors.Is(err, over) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", over, err)
+}
+
 // call runs f unless the store is closed, keeps it open meanwhile, and says of
 // an error what was being done.
 func (s *Store) call(ctx context.Context, doing string, f func() error) error {
@@ -189,8 +204,8 @@ func (s *Store) call(ctx context.Context, doing string, f func() error) error {
 	case s.closed:
 		err = nostrbot.ErrStoreClosed
 	case err == nil:
-		if err = f(); err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
-			err = fmt.Errorf("%w: %w", ctx.Err(), err) // the socket tells of its deadline only
+		if err = f(); err != nil {
+			err = blame(ctx, err)
 		}
 	}
 	if err != nil {

@@ -23,11 +23,11 @@ func (s *Store) Pending(ctx context.Context, after nostrbot.PubKey, limit int) (
 		var pages []*redis.StringSliceCmd
 		_, err := s.client.Pipelined(ctx, func(p redis.Pipeliner) error {
 			for i := first; i < shards; i++ {
-				by := &redis.ZRangeBy{Min: "-", Max: "+", Count: int64(limit)}
+				by := redis.ZRangeArgs{Key: s.keys.shards[i].waiting, ByLex: true, Start: "-", Stop: "+", Count: int64(limit)}
 				if i == first {
-					by.Min = "(" + string(after[:])
+					by.Start = "(" + string(after[:])
 				}
-				pages = append(pages, p.ZRangeByLex(ctx, s.keys.shards[i].waiting, by))
+				pages = append(pages, p.ZRangeArgs(ctx, by))
 			}
 			return nil
 		})

@@ -1,10 +1,12 @@
 package redisstore_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"fmt"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -16,7 +18,15 @@ import (
 	"github.com/dmshop/dmshop/payments/paymentstest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// silence is where go-redis' own notes on connections go in tests.
+type silence struct{}
+
+func (silence) Printf(context.Context, string, ...any) {}
+
+func TestMain(m *testing.M) {
+	redis.SetLogger(silence{})
+	goleak.VerifyTestMain(m)
+}
 
 var _ payments.KV = (*redisstore.Store)(nil)
 
