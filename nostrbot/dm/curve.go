@@ -1,52 +1,54 @@
 package dm
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 
-	"github.com/btcsuite/btcd/btcec/v2"
-	"github.com/btcsuite/btcd/btcec/v2/schnorr"
 	"github.com/nbd-wtf/go-nostr"
 )
 
-// This file is the seam to secp256k1: whatever touches the curve is here.
-
-// parseSecret reads a scalar between 1 and the order of the curve.
-func parseSecret(b *[32]byte) (*btcec.PrivateKey, error) {
-	var d btcec.ModNScalar
-	if overflow := d.SetBytes(b); overflow != 0 || d.IsZero() {
-		return nil, ErrSecretKey
-	}
-	return &btcec.PrivateKey{Key: d}, nil
-}
-
-func publicKey(secret *btcec.PrivateKey) PubKey {
-	return PubKey(schnorr.SerializePubKey(secret.PubKey()))
-}
+// The seam to secp256k1. Whatever touches the curve goes through these, of
+// which each build has its own:
+//
+//	type secretKey                      a scalar, parsed once, with its public key
+//	parseSecret(*[32]byte)              a scalar between 1 and the curve's order
+//	publicKey(*secretKey)               x alone, as BIP-340 has it
+//	schnorrSign(*secretKey, hash, aux)  BIP-340, with aux mixed into the nonce
+//	schnorrVerify(PubKey, hash, sig)    BIP-340
+//	sharedSecret(*secretKey, PubKey)    x of the product, not hashed: the whole
+//	                                    of NIP-04's key and the root of NIP-44's
+//
+// curve_btcec.go is the default, pure Go; curve_secp256k1.go calls the C
+// library (see the package documentation). All lengths are in the types, so
+// that no foreign input can be too short or too long for C.
 
 var errOffCurve = errors.New("no such point on the curve")
 
-// sharedSecret is the x coordinate of the product, not hashed: the whole of
-// NIP-04's key and the root of NIP-44's.
-func sharedSecret(secret *btcec.PrivateKey, peer PubKey) ([32]byte, error) {
-	point, err := schnorr.ParsePubKey(peer[:])
-	if err != nil {
-		return [32]byte{}, fmt.Errorf("%w: %w", ErrPubKey, errOffCurve)
+// newSecret makes a key, and returns its bytes too.
+func newSecret() (*secretKey, *[32]byte) {
+	for {
+		var b [32]byte
+		rand.Read(b[:]) // never fails
+		if secret, err := parseSecret(&b); err == nil {
+			return secret, &b
+		} // else beyond the order, one time in 2^128
 	}
-	return [32]byte(btcec.GenerateSharedSecret(secret, point)), nil
 }
 
 // signEvent sets the event's author, id and signature.
-func signEvent(secret *btcec.PrivateKey, author PubKey, ev *nostr.Event) error {
+func signEvent(secret *secretKey, author PubKey, ev *nostr.Event) error {
 	ev.PubKey = author.String()
 	id := sha256.Sum256(ev.Serialize())
-	sig, err := schnorr.Sign(secret, id[:], schnorr.FastSign())
+	var aux [32]byte
+	rand.Read(aux[:])
+	sig, err := schnorrSign(secret, &id, &aux)
 	if err != nil {
 		return fmt.Errorf("sign: %w", err)
 	}
-	ev.ID, ev.Sig = hex.EncodeToString(id[:]), hex.EncodeToString(sig.Serialize())
+	ev.ID, ev.Sig = hex.EncodeToString(id[:]), hex.EncodeToString(sig[:])
 	return nil
 }
 
@@ -54,22 +56,14 @@ func signEvent(secret *btcec.PrivateKey, author PubKey, ev *nostr.Event) error {
 // before it decodes, whatever library verifies.
 func checkSignature(ev *nostr.Event, author PubKey) bool {
 	id, ok := lowerHex(ev.ID)
-	var raw [schnorr.SignatureSize]byte
-	if !ok || len(ev.Sig) != hex.EncodedLen(len(raw)) {
+	var sig [64]byte
+	if !ok || len(ev.Sig) != hex.EncodedLen(len(sig)) {
 		return false
 	}
-	if _, err := hex.Decode(raw[:], []byte(ev.Sig)); err != nil {
+	if _, err := hex.Decode(sig[:], []byte(ev.Sig)); err != nil {
 		return false
 	}
-	sig, err := schnorr.ParseSignature(raw[:])
-	if err != nil {
-		return false
-	}
-	point, err := schnorr.ParsePubKey(author[:])
-	if err != nil {
-		return false
-	}
-	return sig.Verify(id[:], point)
+	return schnorrVerify(author, &id, &sig)
 }
 
 // lowerHex reads 64 lower-case hex digits. Keys and ids in foreign JSON have

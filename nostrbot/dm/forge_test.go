@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/nbd-wtf/go-nostr"
 	"github.com/stretchr/testify/require"
 )
@@ -20,7 +19,7 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 // someone is a key with its spellings, whose secret tests may use.
 type someone struct {
-	secret *btcec.PrivateKey
+	secret *secretKey
 	hex    string // the secret
 	pub    PubKey
 	Signer

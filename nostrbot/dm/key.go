@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"strings"
 
-	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/nbd-wtf/go-nostr"
 	"github.com/nbd-wtf/go-nostr/nip19"
 )
@@ -37,15 +36,12 @@ func Nsec(s string) Signer {
 // GenerateKey makes a new secret key from crypto/rand and returns it as
 // nsec1..., fit for [Nsec]. Whoever has it is the bot: store it as a secret.
 func GenerateKey() (nsec string, err error) {
-	secret, err := btcec.NewPrivateKey()
-	if err != nil {
-		return "", fmt.Errorf("dm: generate key: %w", err)
-	}
-	return nip19.EncodePrivateKey(hex.EncodeToString(secret.Serialize()))
+	_, secret := newSecret()
+	return nip19.EncodePrivateKey(hex.EncodeToString(secret[:]))
 }
 
 // decodeSecret's errors never wrap a decoder's, which quote what they read.
-func decodeSecret(s string) (*btcec.PrivateKey, error) {
+func decodeSecret(s string) (*secretKey, error) {
 	switch {
 	case s == "":
 		return nil, fmt.Errorf("%w: it is empty", ErrSecretKey)
@@ -68,10 +64,9 @@ func decodeSecret(s string) (*btcec.PrivateKey, error) {
 	return parseSecret(&b)
 }
 
-// localKey has the key parsed once; btcec's own functions would derive a public
-// key that nobody needs at each use.
+// localKey has the key parsed once.
 type localKey struct {
-	secret *btcec.PrivateKey
+	secret *secretKey
 	pub    PubKey
 	err    error
 	peers  *peerCache

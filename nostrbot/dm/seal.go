@@ -10,7 +10,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/btcsuite/btcd/btcec/v2"
 	"github.com/nbd-wtf/go-nostr"
 )
 
@@ -176,10 +175,7 @@ func wrap(ctx context.Context, s Signer, me, to PubKey, rumor string, now time.T
 
 	// The key of a wrap is used once. It never meets the signer, so that its
 	// shared secret is kept nowhere.
-	throwaway, err := btcec.NewPrivateKey()
-	if err != nil {
-		return nil, fmt.Errorf("key of the wrap: %w", err)
-	}
+	throwaway, _ := newSecret()
 	shared, err := sharedSecret(throwaway, to)
 	if err != nil {
 		return nil, fmt.Errorf("encrypt the seal: %w", err)
