@@ -1,17 +1,21 @@
 # make test   everything, with the race detector; installs what it needs
 # make quick  the same as go test ./...: no service, no installs
+# make bench  what a bot costs, held against internal/bench/budget.txt; on a quiet machine
+# make test-c the bot's packages on C libsecp256k1 (tag secp256k1)
 # make fuzz   each fuzz target for FUZZTIME
 # make lint   golangci-lint; the first run builds it
 
 GO       ?= go
 FUZZTIME ?= 10s
 
-.PHONY: test quick fuzz lint deps
+.PHONY: test test-c bench quick fuzz lint deps
 
-# The race detector links with gcc; the Redis store is tested on redis-server.
+# The race detector links with gcc, the tag secp256k1 with the library; the
+# Redis store is tested on redis-server.
 deps:
 	@missing=; \
 	command -v gcc >/dev/null || missing="gcc libc6-dev"; \
+	[ -e /usr/include/secp256k1_schnorrsig.h ] || missing="$$missing libsecp256k1-dev"; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
 	[ -z "$$missing" ] || { \
 		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "install first: $$missing"; exit 1; }; \
@@ -23,6 +27,17 @@ test: deps
 	$(GO) vet ./...
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt: $$unformatted"; exit 1; }
 	DMSHOP_TEST=full $(GO) test -race -count=1 -timeout 20m ./...
+	CGO_ENABLED=1 $(GO) test -tags secp256k1 -race -count=1 ./nostrbot/dm/...
+
+test-c: deps
+	CGO_ENABLED=1 $(GO) vet -tags secp256k1 ./nostrbot/...
+	CGO_ENABLED=1 $(GO) test -tags secp256k1 -race -count=1 -timeout 20m ./nostrbot/...
+
+# Both builds in one run; BENCH is for flags, such as BENCH=-profile=/tmp.
+bench: deps
+	CGO_ENABLED=0 $(GO) build -o bin/bench ./internal/bench
+	CGO_ENABLED=1 $(GO) build -tags secp256k1 -o bin/bench-c ./internal/bench
+	bin/bench -c bin/bench-c $(BENCH)
 
 quick:
 	$(GO) test ./...
