@@ -50,6 +50,9 @@ type Config struct {
 	// OnError hears each failed run of a handler; nil logs it. err is as the
 	// handler returned it, and may hold what the handler put into it.
 	OnError func(ctx context.Context, m *Message, err error)
+	// DecryptBudget bounds what strangers' events may cost. Defaults to no
+	// bound.
+	DecryptBudget DecryptBudget
 	// Clock is what the bot goes by; nil means the machine's.
 	Clock Clock
 	// Client dials the bot's Relays, through a proxy or with roots of your
@@ -135,6 +138,9 @@ func (c *Config) check() (faults []error) {
 	}
 	if min(c.Parallel, c.Attempts, int(c.Timeout), int(c.Grace)) < 0 {
 		faults = append(faults, errors.New("Parallel, Attempts, Timeout or Grace is negative: leave it zero for the default"))
+	}
+	if err := c.DecryptBudget.check(); err != nil {
+		faults = append(faults, err)
 	}
 	return faults
 }

@@ -24,6 +24,8 @@ type intake struct {
 	work  chan *opening
 	order chan *opening
 	stop  chan struct{}
+	seen  seen
+	lanes lanes
 }
 
 type opening struct {
@@ -40,11 +42,14 @@ func (in *intake) init(b *Bot) {
 	in.work = make(chan *opening, intakeQueue)
 	in.order = make(chan *opening, intakeQueue)
 	in.stop = make(chan struct{})
+	in.lanes.init(b)
 }
 
 // deliver is called by the relay legs, each its own goroutine.
 func (in *intake) deliver(ctx context.Context, d relay.Delivery) {
-	in.queue(ctx, &opening{Delivery: d, opened: make(chan struct{})})
+	if in.seen.begin(d.Event) {
+		in.lanes.admit(ctx, &opening{Delivery: d, opened: make(chan struct{})})
+	}
 }
 
 // caughtUp is called by a leg after it delivered all that the relay kept.
@@ -86,6 +91,10 @@ func (in *intake) run(ctx context.Context) (stop func()) {
 		})
 	}
 	wg.Go(in.sort)
+	if in.bot.cfg.DecryptBudget.PerSecond > 0 {
+		wg.Go(func() { in.lanes.trusted.run(ctx) })
+		wg.Go(func() { in.lanes.others.run(ctx) })
+	}
 	return func() { close(in.stop); wg.Wait() }
 }
 
@@ -152,20 +161,37 @@ func (in *intake) undone(letters []addressed) []addressed {
 			done[id] = true
 		}
 	}
-	return slices.DeleteFunc(letters, func(a addressed) bool { return done[a.id] })
+	return slices.DeleteFunc(letters, func(a addressed) bool {
+		if done[a.id] {
+			in.seen.settle(a.event)
+		}
+		return done[a.id]
+	})
 }
 
 func (in *intake) accept(held *backlog, o *opening) {
-	b := in.bot
 	switch {
 	case o.Event == nil:
 		held.complete(o.Relay)
 	case o.err != nil:
-		b.log.Debug("message refused", "event", o.Event.ID, "relay", o.Relay, "err", o.err)
+		in.refused(o)
 	case o.msg.Kind == 4 || o.msg.Kind == 14: // else a reaction, a file, a deletion: nothing to answer
 		held.add(addressed{o.msg.From, letter{
 			id: o.msg.ID, text: o.msg.Text, sentAt: o.msg.SentAt, via: o.msg.Via, relay: o.Relay,
-			work: max(0, nip13.CommittedDifficulty(o.Event)),
+			event: o.Event.ID, work: max(0, nip13.CommittedDifficulty(o.Event)),
 		}}, o.Stored, time.Now())
+	default:
+		in.seen.settle(o.Event.ID)
 	}
+}
+
+// refused notes an event that is no message for us. A wrap's contents follow
+// from its id, so it will not get better, save for a date that is too far ahead.
+func (in *intake) refused(o *opening) {
+	in.bot.log.Debug("message refused", "event", o.Event.ID, "relay", o.Relay, "err", o.err)
+	if o.Event.Kind == kindGiftWrap && errors.Is(o.err, dm.ErrRefused) && !errors.Is(o.err, dm.ErrStale) {
+		in.seen.settle(o.Event.ID)
+		return
+	}
+	in.seen.release(o.Event.ID)
 }

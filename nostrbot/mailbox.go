@@ -14,7 +14,8 @@ type letter struct {
 	sentAt time.Time
 	via    Protocol
 	relay  string
-	work   int // see Message.Work
+	event  string // id of the event that carried it
+	work   int    // see Message.Work
 
 	receivedAt time.Time // when its first attempt began
 
@@ -67,6 +68,7 @@ func (s *mailboxes) put(customer PubKey, l letter) bool {
 	}
 	if l.do == nil && (s.queued >= allQueued || s.bytes+len(l.text) > allBytes) {
 		s.missed = true
+		s.bot.intake.seen.release(l.event)
 		return true
 	}
 	box := s.boxes[customer]
@@ -78,9 +80,11 @@ func (s *mailboxes) put(customer PubKey, l letter) bool {
 	switch {
 	case l.do != nil: // jobs come from our own program and are never dropped
 	case box.queued[l.id]:
+		s.bot.intake.seen.release(l.event)
 		return true
 	case len(box.queue) >= mailboxQueue:
 		box.missed = true
+		s.bot.intake.seen.release(l.event)
 		return true
 	}
 	if l.do == nil {
@@ -113,6 +117,8 @@ func (s *mailboxes) serve(customer PubKey, box *mailbox) {
 		err := s.bot.handle(customer, l)
 		if l.done != nil {
 			l.done <- err
+		} else if err == nil {
+			s.bot.intake.seen.settle(l.event)
 		}
 		s.mu.Lock()
 		delete(box.queued, l.id)

@@ -123,6 +123,9 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	if rec.Known {
+		b.intake.lanes.meet(customer)
+	}
 	if len(parcels) > 0 {
 		b.outbox.kick(customer)
 	}
