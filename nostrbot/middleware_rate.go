@@ -40,7 +40,7 @@ func RateLimit(n int, per time.Duration) Middleware {
 			switch now := m.ReceivedAt; {
 			case b.AllowN(now, 1):
 				return pass
-			case b.told.IsZero() || now.Sub(b.told) >= per:
+			case now.Sub(b.told) >= per:
 				b.told = now
 				return refuseAloud
 			}

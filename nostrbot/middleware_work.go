@@ -39,7 +39,7 @@ func ProofOfWork(bits int) Middleware {
 		}
 		return told.judge(m, func(at *time.Time) verdict {
 			now := m.ReceivedAt
-			if !at.IsZero() && now.Sub(*at) < askWorkEvery || !all.AllowN(now, 1) {
+			if now.Sub(*at) < askWorkEvery || !all.AllowN(now, 1) {
 				return refuse
 			}
 			*at = now
