@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nbd-wtf/go-nostr"
 
@@ -14,9 +15,14 @@ import (
 	"github.com/dmshop/dmshop/nostrbot/dm"
 )
 
+// ahead is how far a bot's dates may run ahead of the clock, so that each reply
+// has a later one than the last. Opened at that time, they are left as they
+// are.
+const ahead = 2 * time.Minute
+
 // open takes what a relay delivered.
 func (u *User) open(ctx context.Context, ev *nostr.Event) {
-	m, err := dm.Open(ctx, u.key, ev, u.net.Clock.Now())
+	m, err := dm.Open(ctx, u.key, ev, u.net.Clock.Now().Add(ahead))
 	if err != nil || m.From != u.bot {
 		return // not for this conversation
 	}
@@ -83,7 +89,7 @@ func (u *User) hears(expected string, fits func(Heard) bool) *User {
 	defer cancel()
 	h, err := u.next(ctx, fits)
 	if err != nil {
-		u.fail("%s expected to hear %s, but heard %v", u.name, expected, err)
+		u.failf("%s expected to hear %s, but heard %v", u.name, expected, err)
 	}
 	u.net.script.add(u.name+"< ", h.Text)
 	return u
@@ -166,17 +172,17 @@ func (u *User) HearsNothing() *User {
 	defer cancel()
 	if b := u.net.bot(u.bot); b != nil && b.running() {
 		if err := u.fence(ctx); err != nil {
-			u.fail("whether %s heard nothing cannot be told: %v", u.name, err)
+			u.failf("whether %s heard nothing cannot be told: %v", u.name, err)
 		}
 	}
 	if err := u.look(ctx); err != nil {
-		u.fail("whether %s heard nothing cannot be told: %v", u.name, err)
+		u.failf("whether %s heard nothing cannot be told: %v", u.name, err)
 	}
 	u.mu.Lock()
 	inbox := slices.Clone(u.sorted())
 	u.mu.Unlock()
 	if len(inbox) > 0 {
-		u.fail("%s expected to hear nothing, but heard %q", u.name, inbox[0].Text)
+		u.failf("%s expected to hear nothing, but heard %q", u.name, inbox[0].Text)
 	}
 	return u
 }

@@ -151,8 +151,8 @@ func (n *Net) report() string {
 	return b.String()
 }
 
-// fail ends the test with all there is to know.
-func (u *User) fail(format string, args ...any) {
+// failf ends the test with all there is to know.
+func (u *User) failf(format string, args ...any) {
 	u.t.Helper()
 	u.mu.Lock()
 	var unread strings.Builder

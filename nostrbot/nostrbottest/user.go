@@ -151,7 +151,7 @@ func (u *User) waitUp(up <-chan string) {
 		case url := <-up:
 			delete(left, url)
 		case <-ctx.Done():
-			u.fail("%s cannot listen: make users before switching the faults on", u.name)
+			u.failf("%s cannot listen: make users before switching the faults on", u.name)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (u *User) SaysAt(at time.Time, text string) *User {
 	ctx, cancel := patience()
 	defer cancel()
 	if err := u.say(ctx, at, text); err != nil {
-		u.fail("%s could not say %q: %v", u.name, text, err)
+		u.failf("%s could not say %q: %v", u.name, text, err)
 	}
 	return u
 }
@@ -235,7 +235,7 @@ func (u *User) Rewraps() *User {
 		}
 		event, err := dm.Wrap(context.Background(), u.key, u.bot, s.Rumor, u.net.Clock.Now())
 		if err != nil {
-			u.fail("%s could not wrap: %v", u.name, err)
+			u.failf("%s could not wrap: %v", u.name, err)
 		}
 		u.Publish(event)
 	}
@@ -248,7 +248,7 @@ func (u *User) Publish(event []byte) *User {
 	ctx, cancel := patience()
 	defer cancel()
 	if err := u.publish(ctx, event); err != nil {
-		u.fail("%s could not publish: %v", u.name, err)
+		u.failf("%s could not publish: %v", u.name, err)
 	}
 	return u
 }
