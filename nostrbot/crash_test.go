@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/dmshop/dmshop/nostrbot"
-	"github.com/dmshop/dmshop/nostrbot/dm"
+	"github.com/dmshop/dmshop/nostrbot/nostrbottest"
 )
 
 // faultyStore answers the first Commits with errors: before it committed, or
@@ -35,32 +34,22 @@ func (s *faultyStore) Commit(ctx context.Context, b nostrbot.Batch) error {
 
 func TestBot_CommitThatFailedOrSeemedToIsAnsweredOnce(t *testing.T) {
 	t.Parallel()
-	for name, s := range map[string]*faultyStore{
-		"disk full, then not":     {err: errors.New("disk full")},
-		"somebody else was first": {err: nostrbot.ErrConflict},
+	for name, err := range map[string]error{
+		"disk full, then not":     errors.New("disk full"),
+		"somebody else was first": nostrbot.ErrConflict,
 	} {
-		for where, counter := range map[string]*atomic.Int32{"before": &s.before, "after": &s.after} {
+		for _, where := range []string{"before", "after"} {
 			t.Run(name+"/"+where, func(t *testing.T) {
-				n := newNet(t)
-				s.Store = nostrbot.NewMemory()
-				counter.Store(2)
-				var runs atomic.Int32
-				n.run(t, nostrbot.Config{Store: s}, func(b *nostrbot.Bot) {
-					ping(b)
-					b.Command("count", "", nostrbot.WithState("n", func(_ context.Context, c *nostrbot.Chat[int]) error {
-						runs.Add(1)
-						*c.State++
-						c.Replyf("%d", *c.State)
-						return nil
-					}))
-				})
-				alice := n.person(t)
-				alice.says("count", dm.NIP17)
-				alice.hears("1")
-				alice.says("/count", dm.NIP17)
-				alice.hears("2")
-				alice.hearsNothing(dm.NIP17)
-				counter.Store(0)
+				t.Parallel()
+				net := nostrbottest.New(t)
+				s := &faultyStore{Store: nostrbot.NewMemory(), err: err}
+				if where == "before" {
+					s.before.Store(2)
+				} else {
+					s.after.Store(2)
+				}
+				net.Bot(t, func(b *nostrbot.Bot) { b.Command("count", "", count) }, func(c *nostrbot.Config) { c.Store = s })
+				net.User(t, "alice").Says("count").Hears("1").Says("/count").Hears("2").HearsNothing()
 			})
 		}
 	}
@@ -68,138 +57,54 @@ func TestBot_CommitThatFailedOrSeemedToIsAnsweredOnce(t *testing.T) {
 
 func TestBot_LostOKIsPublishedAgainAndHeardOnce(t *testing.T) {
 	t.Parallel()
-	for _, via := range protocols {
-		t.Run(string(via), func(t *testing.T) {
+	for _, client := range clients {
+		t.Run(string(client), func(t *testing.T) {
 			t.Parallel()
-			n := newNet(t)
-			started, release := make(chan struct{}), make(chan struct{})
+			net := nostrbottest.New(t)
 			store := nostrbot.NewMemory()
-			n.run(t, nostrbot.Config{Store: store}, func(b *nostrbot.Bot) {
-				ping(b)
-				b.Command("wait", "", func(_ context.Context, m *nostrbot.Message) error {
-					close(started)
-					<-release
-					m.Reply("waited")
-					return nil
-				})
-			})
-			alice := n.person(t)
-			asked := alice.says("wait", via)
-			<-started
-			n.Faults.CutBeforeOK(1) // the next event, which is the bot's, is stored but not confirmed
-			close(release)
-			m := alice.hears("waited")
-			alice.hearsNothing(via)
-			alice.mu.Lock()
-			defer alice.mu.Unlock()
-			require.Equal(t, 1, alice.seen[m.ID])
-			ps, err := store.ParcelsFor(t.Context(), alice.me, asked)
+			wait := newGate("waited")
+			net.Bot(t, func(b *nostrbot.Bot) { b.Command("wait", "", wait.handle) }, func(c *nostrbot.Config) { c.Store = store })
+			alice := net.User(t, "alice", client).Says("wait")
+			<-wait.entered
+			net.Relays[0].CutBeforeOK(1) // the next event, which is the bot's, is stored but not confirmed
+			close(wait.release)
+			asked, heard := alice.SaidID(), alice.Hears("waited").Last()
+			alice.HearsNothing()
+			ps, err := store.ParcelsFor(t.Context(), alice.PubKey(), asked)
 			require.NoError(t, err)
 			require.Len(t, ps, 1)
-			p := ps[0]
-			require.Equal(t, m.ID, p.ID)
-			require.Equal(t, nostrbot.ParcelSent, p.State)
-			require.Positive(t, p.Attempts, "the first try was not counted as delivered")
-			require.Len(t, p.Receipts, 1)
+			require.Equal(t, heard.ID, ps[0].ID)
+			require.Equal(t, nostrbot.ParcelSent, ps[0].State)
+			require.Positive(t, ps[0].Attempts, "the first try was not counted as delivered")
+			require.Len(t, ps[0].Receipts, 1)
 		})
 	}
 }
 
 func TestBot_RefusedForGoodIsGivenUpAndOthersGoOn(t *testing.T) {
 	t.Parallel()
-	n := newNet(t)
-	store := nostrbot.NewMemory()
-	started, release := make(chan struct{}), make(chan struct{})
-	n.run(t, nostrbot.Config{Store: store}, func(b *nostrbot.Bot) {
-		ping(b)
-		b.Command("wait", "", func(_ context.Context, m *nostrbot.Message) error {
-			close(started)
-			<-release
-			m.Reply("refused")
-			return nil
-		})
-	})
-	alice := n.person(t)
-	alice.says("wait", dm.NIP17)
-	<-started
-	alice.says("ping", dm.NIP17)
-	n.Faults.RefuseNextEvents(2, "blocked: not here") // asked on the customer's relay, and on all
-	close(release)
-	alice.hears("pong")
+	net := nostrbottest.New(t)
+	wait := newGate("refused")
+	net.Bot(t, func(b *nostrbot.Bot) { pong(b); b.Command("wait", "", wait.handle) })
+	alice := net.User(t, "alice").Says("wait")
+	<-wait.entered
+	alice.Says("ping")
+	net.Relays[0].RefuseNext(2, "blocked: not here") // asked on the customer's relay, and on all
+	close(wait.release)
+	alice.Hears("pong").HearsNothing()
 }
 
 // Two bots with one key on one store: a message is committed by one of them.
 func TestBot_TwoOnOneStoreAnswerOnce(t *testing.T) {
 	t.Parallel()
-	n := newNet(t)
+	net := nostrbottest.New(t)
 	store := nostrbot.NewMemory()
-	count := func(b *nostrbot.Bot) {
-		ping(b)
-		b.Command("count N", "", nostrbot.WithState("n", func(_ context.Context, c *nostrbot.Chat[int]) error {
-			*c.State++
-			c.Replyf("%s is %d", c.Arg("N"), *c.State)
-			return nil
-		}))
+	for range 2 {
+		net.Bot(t, func(b *nostrbot.Bot) { b.Command("count", "", count) }, func(c *nostrbot.Config) { c.Store = store })
 	}
-	n.run(t, nostrbot.Config{Store: store}, count)
-	n.run(t, nostrbot.Config{Store: store}, count)
-	alice := n.person(t)
+	alice := net.User(t, "alice")
 	for i := range 20 {
-		alice.says(fmt.Sprintf("count %d", i), dm.NIP17)
-		alice.hears(fmt.Sprintf("%d is %d", i, i+1))
+		alice.Says("count").Hears(fmt.Sprint(i + 1))
 	}
-	alice.hearsNothing(dm.NIP17)
-}
-
-func TestBot_StuckHandlerEndsWithItsTimeout(t *testing.T) {
-	t.Parallel()
-	n := newNet(t)
-	n.run(t, nostrbot.Config{Timeout: 10 * time.Millisecond, Attempts: 1, Sorry: "sorry"}, func(b *nostrbot.Bot) {
-		ping(b)
-		b.Command("hang", "", func(ctx context.Context, _ *nostrbot.Message) error {
-			<-ctx.Done()
-			return ctx.Err()
-		})
-	})
-	alice := n.person(t)
-	alice.says("hang", dm.NIP17)
-	alice.hears("sorry")
-	alice.hearsNothing(dm.NIP17)
-}
-
-func TestBot_GraceEndsHandlersThatDoNot(t *testing.T) {
-	t.Parallel()
-	n := newNet(t)
-	store := nostrbot.NewMemory()
-	started := make(chan struct{}, 1)
-	_, stop := n.run(t, nostrbot.Config{Store: store, Grace: 10 * time.Millisecond}, func(b *nostrbot.Bot) {
-		b.Command("hang", "", func(ctx context.Context, _ *nostrbot.Message) error {
-			started <- struct{}{}
-			<-ctx.Done()
-			return ctx.Err()
-		})
-	})
-	alice := n.person(t)
-	alice.says("hang", dm.NIP17)
-	<-started
-	stop()
-	// Not handled, so not lost.
-	n.run(t, nostrbot.Config{Store: store}, func(b *nostrbot.Bot) { ping(b); b.Command("hang", "", nostrbot.Say("now")) })
-	alice.hears("now")
-	alice.hearsNothing(dm.NIP17)
-}
-
-func TestBot_SendThatSeemedToFailIsHeardOnce(t *testing.T) {
-	t.Parallel()
-	n := newNet(t)
-	s := &faultyStore{Store: nostrbot.NewMemory(), err: errors.New("disk full")}
-	bot, _ := n.run(t, nostrbot.Config{Store: s}, ping)
-	alice := n.person(t)
-	alice.says("ping", dm.NIP17)
-	alice.hears("pong")
-	s.after.Store(1)
-	require.ErrorContains(t, bot.Send(t.Context(), alice.me, "news", "k"), "disk full")
-	require.NoError(t, bot.Send(t.Context(), alice.me, "news", "k"))
-	alice.hears("news")
-	alice.hearsNothing(dm.NIP17)
+	alice.HearsNothing()
 }

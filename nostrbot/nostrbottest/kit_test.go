@@ -38,7 +38,7 @@ func TestConversation(t *testing.T) {
 	net.Bot(t, counter)
 	alice := net.User(t, "alice")
 	bob := net.User(t, "bob", nostrbottest.NIP04)
-	alice.Says("/count").Hears("1").Says("count").Hears("2").HearsNothing()
+	alice.Says("/count").Hears("1").Says("/count").Hears("2").HearsNothing()
 	require.Equal(t, nostrbot.NIP17, alice.Last().Via)
 	require.Equal(t, alice.SaidID(), alice.Last().ReplyTo)
 	bob.Says("/count").Hears("1")
@@ -48,7 +48,7 @@ func TestConversation(t *testing.T) {
 	require.Equal(t, "echo e", bob.Says("e").Next().Text)
 	require.Equal(t, `alice> /count
 alice< 1
-alice> count
+alice> /count
 alice< 2
 bob> /count
 bob< 1

@@ -67,6 +67,7 @@ type User struct {
 	pool   *relay.Pool
 
 	sent   []dm.Sealed // by the last Says
+	said   time.Time   // its date
 	last   Heard
 	fenced int
 
@@ -172,10 +173,20 @@ func (u *User) Speaks(c Client) *User {
 	return u
 }
 
-// Says sends a DM to the bot and returns when a relay has it.
+// Says sends a DM to the bot and returns when a relay has it. It is dated now,
+// but a second after the last one at least: dates are whole seconds, and a
+// NIP-17 message with the same text and date is the same message.
 func (u *User) Says(text string) *User {
 	u.t.Helper()
-	return u.SaysAt(u.net.Clock.Now(), text)
+	return u.SaysAt(u.date(), text)
+}
+
+func (u *User) date() time.Time {
+	now := u.net.Clock.Now()
+	if next := u.said.Add(time.Second); next.After(now) {
+		return next
+	}
+	return now
 }
 
 // SaysAt sends a DM with another date than now.
@@ -191,7 +202,7 @@ func (u *User) SaysAt(at time.Time, text string) *User {
 }
 
 func (u *User) say(ctx context.Context, at time.Time, text string) error {
-	u.sent = nil
+	u.sent, u.said = nil, at
 	for _, via := range u.client.protocols() {
 		s, err := dm.Seal(ctx, u.key, dm.Draft{To: u.bot, Text: text, Via: via, At: at})
 		if err != nil {
