@@ -155,6 +155,7 @@ const fence = "nostrbottest-fence-"
 func answerFences(next nostrbot.Handler) nostrbot.Handler {
 	return func(ctx context.Context, m *nostrbot.Message) error {
 		if strings.HasPrefix(m.Text, fence) {
+			m.Refuse("nostrbottest-fence") // a stranger who asks is a stranger still
 			m.Reply(m.Text)
 			return nil
 		}
