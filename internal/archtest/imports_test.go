@@ -61,6 +61,7 @@ var rules = map[string][]string{
 	"nostrbot/dm":             {"github.com/nbd-wtf/go-nostr/...", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/...", "golang.org/x/crypto/...", "github.com/mailru/easyjson/...", "ours/internal/relayurl"},
 	"nostrbot/relay":          {"ours/internal/relayurl", "github.com/nbd-wtf/go-nostr/...", "github.com/coder/websocket", "github.com/mailru/easyjson/..."},
 	"nostrbot/nostrbottest":   {"ours/nostrbot", "ours/nostrbot/dm", "ours/nostrbot/relay", "ours/internal/devrelay", "github.com/nbd-wtf/go-nostr"},
+	"nostrbot/i18n":           {"ours/nostrbot", "github.com/nicksnyder/go-i18n/v2/...", "github.com/BurntSushi/toml", "golang.org/x/text/..."},
 	"nostrbot/sqlitestore":    {"ours/nostrbot", "modernc.org/sqlite/..."},
 	"nostrbot/redisstore":     {"ours/nostrbot", "github.com/redis/go-redis/v9/..."},
 	"nostrbot/storetest":      {"ours/nostrbot", "github.com/stretchr/testify/...", "pgregory.net/rapid"},
