@@ -58,6 +58,14 @@ func (b *backlog) add(a addressed, stored bool, now time.Time) {
 	}
 }
 
+// len counts the letters that are held.
+func (b *backlog) len() (n int64) {
+	for _, h := range b.legs {
+		n += int64(len(h.letters))
+	}
+	return n
+}
+
 // complete is told when a relay has handed out all that it kept.
 func (b *backlog) complete(relay string) {
 	if h := b.legs[relay]; h != nil {

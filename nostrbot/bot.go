@@ -58,6 +58,39 @@ type Config struct {
 	// Client dials the bot's Relays, through a proxy or with roots of your
 	// own; nil means the system's settings. It must speak HTTP/1.1.
 	Client *http.Client
+
+	// Policy says by which protocol a customer is written to; the zero value
+	// is [Auto].
+	Policy Policy
+	// GuestClient dials the relays that customers name in their lists, and
+	// IndexRelays that are not the bot's own. Nil: a guard that connects to
+	// public addresses only, by wss:// and on port 443, and refuses .onion.
+	// One of your own must guard as much; with it, port and host are its
+	// matter, wss:// is still asked for. It must speak HTTP/1.1.
+	GuestClient *http.Client
+	// IndexRelays are asked for customers' relay lists, beside Relays, and
+	// told the bot's own lists. None by default.
+	IndexRelays []string
+	// MaxWork is the most proof of work, in bits, done for a relay that asks
+	// for it (NIP-13); a customer's relay gets at most 20. Defaults to 24,
+	// half a minute on one processor; negative is none.
+	MaxWork int
+	// Expire asks relays and clients to forget each reply after so long
+	// (NIP-40); zero does not.
+	Expire time.Duration
+	// SenderCopy sends what leaves by NIP-17 to the bot itself too, as clients
+	// do to show what was sent. It is tried once, and never waited for.
+	SenderCopy bool
+	// NoLists leaves the bot's relay lists (kinds 10050 and 10002) alone. By
+	// default they are published, and kept, as Relays: set this for a key
+	// whose lists somebody else keeps.
+	NoLists bool
+	// Profile is published and kept as the bot's (kind 0); nil is left alone.
+	Profile *Profile
+	// Canary is how often the bot sends itself a message through each of
+	// Relays, to notice one that is connected but deaf. Defaults to 5 minutes;
+	// negative is never.
+	Canary time.Duration
 }
 
 // ErrAbort is a cause with which to end Run's context (see
@@ -86,6 +119,11 @@ type Bot struct {
 	boxes    mailboxes
 	outbox   outbox
 	intake   intake
+
+	directory directory
+	inbox     inbox
+	canary    canary
+
 	serving  context.Context // ends when Run is about to return; set before started
 	handlers context.Context // parent of every handler's context, ends before serving; set before started
 }
@@ -99,10 +137,14 @@ func New(cfg Config) (*Bot, error) {
 	sockets := relay.Config{
 		URLs:    cfg.Relays,
 		Filters: func(now time.Time) []nostr.Filter { return dm.Inbox(b.me, now) },
-		Deliver: b.intake.deliver,
+		AsOf:    b.inbox.asOf,
+		Deliver: b.received,
 		Logger:  cfg.Logger,
 		Client:  cfg.Client,
-		OnUp:    b.outbox.relayUp,
+		OnUp: func(string) {
+			b.directory.relayUp()
+			b.outbox.relayUp()
+		},
 
 		OnCaughtUp: b.intake.caughtUp,
 	}
@@ -113,8 +155,14 @@ func New(cfg Config) (*Bot, error) {
 		}
 		sockets.Sign = cfg.Signer.Sign
 	}
-	if len(cfg.Relays) > 0 {
+	own, errs := normalized("Relays", cfg.Relays)
+	index, indexErrs := normalized("IndexRelays", cfg.IndexRelays)
+	faults = append(append(faults, errs...), indexErrs...)
+	if len(own) > 0 {
 		var err error
+		if sockets.GuestClient, err = cfg.guestClient(); err != nil {
+			faults = append(faults, err)
+		}
 		if b.pool, err = relay.New(sockets); err != nil {
 			faults = append(faults, fmt.Errorf("Relays: %w", err))
 		}
@@ -122,6 +170,9 @@ func New(cfg Config) (*Bot, error) {
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("nostrbot: %w", errors.Join(faults...))
 	}
+	b.directory.init(b, own, index)
+	b.inbox.init(b)
+	b.canary.init(b, own)
 	b.router.init(b)
 	b.boxes.init(b)
 	b.outbox.init(b)
@@ -142,7 +193,7 @@ func (c *Config) check() (faults []error) {
 	if err := c.DecryptBudget.check(); err != nil {
 		faults = append(faults, err)
 	}
-	return faults
+	return append(faults, c.checkDelivery()...)
 }
 
 func (c *Config) setDefaults() {
@@ -171,12 +222,19 @@ func (c *Config) setDefaults() {
 	if c.Clock == nil {
 		c.Clock = machineClock{}
 	}
+	if c.MaxWork == 0 {
+		c.MaxWork = 24
+	}
+	if c.Canary == 0 {
+		c.Canary = 5 * time.Minute
+	}
 }
 
 // PubKey is who customers write to.
 func (b *Bot) PubKey() PubKey { return b.me }
 
-// Health tells how each relay leg stands.
+// Health tells how each relay leg stands. One whose canary did not come back
+// is deaf, and not live; see [Config].Canary.
 func (b *Bot) Health() []relay.Leg { return b.pool.Health() }
 
 // Runner is something that lives and dies with a bot: it works until ctx ends.
@@ -209,7 +267,8 @@ func (b *Bot) Run(ctx context.Context, with ...Runner) error {
 	defer endHandlers()
 	b.serving, b.handlers = serving, handlers
 
-	var sockets, runners sync.WaitGroup
+	b.inbox.load(serving)
+	var sockets, runners, chores sync.WaitGroup
 	errs := make(chan error, len(with)+1)
 	sockets.Go(func() {
 		if err := b.pool.Run(serving); err != nil && serving.Err() == nil {
@@ -220,6 +279,10 @@ func (b *Bot) Run(ctx context.Context, with ...Runner) error {
 	})
 	stopIntake := b.intake.run(handlers)
 	b.outbox.run(serving)
+	b.directory.run(serving, &chores)
+	chores.Go(func() { b.inbox.run(serving) })
+	chores.Go(func() { b.canary.run(serving) })
+	chores.Go(func() { b.keepLists(serving) })
 	close(b.started)
 	for _, r := range with {
 		runners.Go(func() {
@@ -245,6 +308,7 @@ func (b *Bot) Run(ctx context.Context, with ...Runner) error {
 	b.outbox.drain(grace)
 	endServing()
 	b.outbox.wait()
+	chores.Wait()
 	runners.Wait()
 	sockets.Wait()
 	select {

@@ -89,7 +89,7 @@ func TestBot_RefusedForGoodIsGivenUpAndOthersGoOn(t *testing.T) {
 	alice := net.User(t, "alice").Says("wait")
 	<-wait.entered
 	alice.Says("ping")
-	net.Relays[0].RefuseNext(2, "blocked: not here") // asked on the customer's relay, and on all
+	net.Relays[0].RefuseNext(1, "blocked: not here")
 	close(wait.release)
 	alice.Hears("pong").HearsNothing()
 }

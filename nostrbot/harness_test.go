@@ -50,6 +50,7 @@ func newKey(t *testing.T) dm.Signer {
 func (n *net) run(t *testing.T, cfg nostrbot.Config, wire func(*nostrbot.Bot)) (bot *nostrbot.Bot, stop func()) {
 	t.Helper()
 	cfg.Signer, cfg.Relays = n.botKey, []string{n.URL()}
+	cfg.NoLists, cfg.Canary = true, -1 // the only events are those of the test
 	bot, err := nostrbot.New(cfg)
 	require.NoError(t, err)
 	wire(bot)

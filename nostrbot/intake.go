@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nbd-wtf/go-nostr/nip13"
@@ -26,6 +27,10 @@ type intake struct {
 	stop  chan struct{}
 	seen  seen
 	lanes lanes
+
+	// On the way from the relays to the mailboxes, in the queues and held
+	// until a backlog is whole.
+	queued, held atomic.Int64
 }
 
 type opening struct {
@@ -58,6 +63,7 @@ func (in *intake) caughtUp(ctx context.Context, url string) {
 }
 
 func (in *intake) queue(ctx context.Context, o *opening) {
+	in.queued.Add(1)
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, queue := range []chan *opening{in.work, in.order} {
@@ -108,7 +114,9 @@ func (in *intake) sort() {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
-		if next := held.expire(time.Now()); next > 0 {
+		next := held.expire(time.Now())
+		in.held.Store(held.len())
+		if next > 0 {
 			timer.Reset(next)
 		}
 		select {
@@ -116,6 +124,8 @@ func (in *intake) sort() {
 			select {
 			case <-o.opened:
 				in.accept(held, o)
+				in.held.Store(held.len())
+				in.queued.Add(-1)
 			case <-in.stop:
 				return
 			}
@@ -125,6 +135,9 @@ func (in *intake) sort() {
 		}
 	}
 }
+
+// quiet tells that nothing is on the way from the relays to the mailboxes.
+func (in *intake) quiet() bool { return in.queued.Load() == 0 && in.held.Load() == 0 }
 
 // open tries until the event is opened or refused: a signer that could not be
 // asked says nothing about the event.
@@ -176,6 +189,7 @@ func (in *intake) accept(held *backlog, o *opening) {
 	case o.err != nil:
 		in.refused(o)
 	case o.msg.Kind == 4 || o.msg.Kind == 14: // else a reaction, a file, a deletion: nothing to answer
+		in.bot.directory.want(o.msg.From)
 		held.add(addressed{o.msg.From, letter{
 			id: o.msg.ID, text: o.msg.Text, sentAt: o.msg.SentAt, via: o.msg.Via, relay: o.Relay,
 			event: o.Event.ID, work: max(0, nip13.CommittedDifficulty(o.Event)),

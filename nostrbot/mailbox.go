@@ -163,6 +163,14 @@ func (s *mailboxes) askAgain() {
 	s.mu.Unlock()
 }
 
+// quiet tells that all letters were handled, and that none was left on the
+// relays for want of room.
+func (s *mailboxes) quiet() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.boxes) == 0 && !s.missed && !s.asked.After(time.Now())
+}
+
 // idle lends the caller's slot to others while f waits.
 func (s *mailboxes) idle(f func()) {
 	<-s.slots

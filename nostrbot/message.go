@@ -54,11 +54,14 @@ type Message struct {
 	args     map[string]string // nil: their number did not fit
 	values   map[string]any
 	replies  []string
+	secrets  map[string]bool // of replies
 	sessions map[string]json.RawMessage
 	lang     string
 	texts    Texts
 	log      *slog.Logger
 	refused  string
+	// takesSecrets is asked by ReplySecret; nil in tests of a handler.
+	takesSecrets func() bool
 }
 
 // NewMessage makes a message as the bot would, to call a handler in a test.
@@ -67,7 +70,8 @@ func NewMessage(from PubKey, id, text string) *Message {
 }
 
 // Reply stages an answer. It leaves only if the handler returns nil, after the
-// commit, in the order staged. An empty text is ignored.
+// commit, in the order staged. An empty text is ignored; one too long for
+// relays leaves in numbered parts (see [dm.Split]).
 func (m *Message) Reply(text string) {
 	if text != "" {
 		m.replies = append(m.replies, text)
@@ -76,6 +80,35 @@ func (m *Message) Reply(text string) {
 
 // Replyf is Reply with fmt.Sprintf.
 func (m *Message) Replyf(format string, args ...any) { m.Reply(fmt.Sprintf(format, args...)) }
+
+// ReplySecret is Reply for what should not lie about, such as a voucher's code:
+// it leaves by NIP-17 only, and the [Store] keeps nothing of it but the sealed
+// bytes. So it cannot be wrapped anew either: a relay that refuses its date or
+// wants work does not get it. When the customer's client was only ever seen to
+// read NIP-04, it is [ErrNoNIP17] and nothing is staged.
+func (m *Message) ReplySecret(text string) error {
+	if m.takesSecrets != nil && !m.takesSecrets() {
+		return fmt.Errorf("nostrbot: reply a secret: %w", ErrNoNIP17)
+	}
+	if m.secrets == nil {
+		m.secrets = map[string]bool{}
+	}
+	m.secrets[text] = true
+	m.Reply(text)
+	return nil
+}
+
+// outgoing are the replies as they are to be sealed.
+func (m *Message) outgoing(expire time.Duration) (out []outgoing) {
+	for _, text := range m.replies {
+		o := outgoing{text: text, expire: expire}
+		if m.secrets[text] {
+			o.secret, o.via = true, NIP17
+		}
+		out = append(out, o)
+	}
+	return out
+}
 
 // Replies are the answers staged so far.
 func (m *Message) Replies() []string { return append([]string(nil), m.replies...) }

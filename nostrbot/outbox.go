@@ -2,31 +2,35 @@ package nostrbot
 
 import (
 	"context"
-	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
-
-	"github.com/dmshop/dmshop/nostrbot/relay"
 )
 
 const (
 	outboxPage     = 64
 	parcelPage     = 16
-	publishers     = 64 // parcels on their way at once
+	parcelPageMax  = 256
+	publishers     = 128 // parcels on their way at once
 	resendMin      = time.Second
-	resendMax      = 5 * time.Minute
-	widenAfter     = 3 // rounds on the customer's relays before the bot's own are tried too
+	resendMax      = 15 * time.Minute
+	widenAfter     = 3 // rounds before relays are tried where the customer may not read
+	overtakeAfter  = 4 // rounds before later parcels need not wait
 	parcelLifetime = 14 * 24 * time.Hour
 )
 
 // outbox publishes what the Store holds until a relay accepted it. Parcels of
-// one customer leave in order, one at a time; customers do not wait for each
-// other. Nothing but the Store is remembered: a crash at any point ends in the
-// same bytes being published again.
+// one customer and one protocol leave in order, one at a time; customers do not
+// wait for each other. A parcel that is not accepted in overtakeAfter rounds
+// lets the later ones pass, so that one which no relay ever takes does not
+// silence the bot; it is tried until it is parcelLifetime old.
+//
+// Nothing that matters is remembered but in the Store: a crash at any point
+// ends in the same bytes being published again.
 type outbox struct {
-	bot   *Bot
-	slots chan struct{}
+	bot    *Bot
+	slots  chan struct{}
+	late   lateReceipts
+	offers offers
 
 	mu      sync.Mutex
 	ctx     context.Context // set by run
@@ -37,14 +41,16 @@ type outbox struct {
 
 // sender is the goroutine that serves one customer's parcels.
 type sender struct {
-	wake chan struct{} // buffered: something changed, look again
-	now  bool          // a relay came up: do not wait for DueAt
+	wake     chan struct{} // buffered: something changed, look again
+	now      bool          // a relay came up: do not wait for DueAt
+	attempts map[string]*attempt
 }
 
 func (o *outbox) init(b *Bot) {
 	o.bot = b
 	o.slots = make(chan struct{}, publishers)
 	o.senders = map[PubKey]*sender{}
+	o.offers.init()
 }
 
 // run starts sending, with what an earlier run left behind.
@@ -83,7 +89,7 @@ func (o *outbox) kick(customer PubKey) {
 		s.poke()
 		return
 	}
-	s := &sender{wake: make(chan struct{}, 1), now: true} // after a restart, too
+	s := &sender{wake: make(chan struct{}, 1), now: true, attempts: map[string]*attempt{}} // after a restart, too
 	o.senders[customer] = s
 	ctx := o.ctx
 	o.wg.Go(func() { o.serve(ctx, customer, s) })
@@ -97,10 +103,20 @@ func (s *sender) poke() {
 }
 
 // relayUp lets waiting parcels try at once.
-func (o *outbox) relayUp(string) {
+func (o *outbox) relayUp() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, s := range o.senders {
+		s.now = true
+		s.poke()
+	}
+}
+
+// hasten lets one customer's parcels try at once.
+func (o *outbox) hasten(customer PubKey) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if s := o.senders[customer]; s != nil {
 		s.now = true
 		s.poke()
 	}
@@ -117,11 +133,16 @@ func (o *outbox) drain(ctx context.Context) {
 	waitUntil(ctx, &o.wg)
 }
 
-func (o *outbox) wait() { o.wg.Wait() }
+// wait returns when nothing of the outbox runs any more. Its context must have
+// ended.
+func (o *outbox) wait() {
+	o.wg.Wait()
+	o.offers.Wait()
+}
 
 func (o *outbox) serve(ctx context.Context, customer PubKey, s *sender) {
 	for {
-		parcels, err := o.bot.store.Parcels(ctx, customer, parcelPage)
+		parcels, err := o.bot.store.Parcels(ctx, customer, min(parcelPage+len(s.attempts), parcelPageMax))
 		wait := time.Duration(0)
 		switch {
 		case err != nil:
@@ -134,7 +155,7 @@ func (o *outbox) serve(ctx context.Context, customer PubKey, s *sender) {
 				return
 			}
 		default:
-			wait = o.sendAll(ctx, parcels, o.hurry(s))
+			wait = o.sendAll(ctx, s, parcels, o.hurry(s))
 			// Whoever commits more says so, to this sender or to the next.
 			if wait == 0 && len(parcels) < parcelPage && o.leave(customer, s) {
 				return
@@ -188,77 +209,47 @@ func (o *outbox) park(ctx context.Context, customer PubKey, s *sender, wait time
 
 // sendAll publishes parcels in order. It returns how long to wait before
 // looking again; zero when all of them found their end.
-func (o *outbox) sendAll(ctx context.Context, parcels []Parcel, hurry bool) time.Duration {
+func (o *outbox) sendAll(ctx context.Context, s *sender, parcels []Parcel, hurry bool) (wait time.Duration) {
+	held := map[Protocol]bool{} // by a parcel that others may not pass
+	later := func(p *Parcel, d time.Duration) {
+		if wait == 0 || d < wait {
+			wait = max(d, time.Millisecond)
+		}
+		held[p.Via] = held[p.Via] || !s.attempts[p.ID].passable(p)
+	}
 	for _, p := range parcels {
-		if wait := p.DueAt.Sub(o.bot.now()); wait > 0 && !hurry {
-			return wait
+		if held[p.Via] {
+			continue
+		}
+		// A first try is not hastened: its date keeps it apart from its twin.
+		if early := p.DueAt.Sub(o.bot.now()); early > 0 && (!hurry || p.Attempts == 0) {
+			later(&p, early)
+			continue
+		}
+		if s.attempts[p.ID] == nil {
+			s.attempts[p.ID] = &attempt{}
 		}
 		select {
 		case o.slots <- struct{}{}:
 		case <-ctx.Done():
 			return resendMin
 		}
-		o.publish(ctx, &p)
+		changed := o.publish(ctx, &p, s.attempts[p.ID])
 		<-o.slots
 		if ctx.Err() != nil && p.State == ParcelPending {
 			return resendMin
 		}
-		if err := o.bot.store.Update(ctx, p); err != nil {
-			o.bot.log.Error("outbox: record delivery", "customer", p.To, "message", p.ID, "err", err)
-			return resendMin
+		if changed {
+			if err := o.bot.store.Update(ctx, p); err != nil {
+				o.bot.log.Error("outbox: record delivery", "customer", p.To, "message", p.ID, "err", err)
+				return resendMin
+			}
 		}
-		if p.State == ParcelPending {
-			return max(p.DueAt.Sub(o.bot.now()), time.Millisecond)
+		if p.State != ParcelPending {
+			delete(s.attempts, p.ID)
+			continue
 		}
+		later(&p, p.DueAt.Sub(o.bot.now()))
 	}
-	return 0
-}
-
-// publish makes one round and moves p accordingly. Only OK true from a relay
-// that the customer reads is delivery.
-func (o *outbox) publish(ctx context.Context, p *Parcel) {
-	targets := p.Relays
-	if p.Attempts >= widenAfter {
-		targets = nil // the bot's own
-	}
-	verdicts := o.bot.pool.Publish(ctx, p.Event, targets...)
-	if targets != nil && allFinal(verdicts) {
-		verdicts = append(verdicts, o.bot.pool.Publish(ctx, p.Event)...)
-	}
-	now := o.bot.now()
-	for _, v := range verdicts {
-		if v.Delivered() {
-			p.State = ParcelSent
-			p.Receipts = append(p.Receipts, Receipt{Relay: v.Relay, At: now})
-		}
-	}
-	if p.State == ParcelSent || ctx.Err() != nil {
-		return
-	}
-	p.Attempts++
-	if allFinal(verdicts) || now.Sub(p.CreatedAt) > parcelLifetime {
-		p.State = ParcelGivenUp
-		o.bot.log.Warn("reply given up", "customer", p.To, "message", p.ID, "attempts", p.Attempts, "verdicts", slogVerdicts(verdicts))
-		return
-	}
-	pause := min(resendMin<<min(p.Attempts-1, 10), resendMax)
-	p.DueAt = now.Add(pause/2 + rand.N(pause/2))
-	o.bot.log.Info("reply not accepted yet", "customer", p.To, "message", p.ID, "attempts", p.Attempts, "verdicts", slogVerdicts(verdicts))
-}
-
-func allFinal(verdicts []relay.Verdict) bool {
-	for _, v := range verdicts {
-		if !v.Final() {
-			return false
-		}
-	}
-	return len(verdicts) > 0
-}
-
-func slogVerdicts(verdicts []relay.Verdict) slog.Value {
-	var attrs []slog.Attr
-	for _, v := range verdicts {
-		attrs = append(attrs, slog.String(v.Relay, v.String()))
-	}
-	return slog.GroupValue(attrs...)
+	return wait
 }

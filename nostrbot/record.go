@@ -17,6 +17,8 @@ type record struct {
 	Via Protocol `json:"via,omitempty"`
 	// Relays are where that message came from.
 	Relays []string `json:"relays,omitempty"`
+	// Seen is when they last wrote by each protocol, unix seconds.
+	Seen map[Protocol]int64 `json:"seen,omitempty"`
 	// LastReply is the date of the newest reply, unix seconds: dates must
 	// not run backwards, or clients sort the conversation wrongly.
 	LastReply int64 `json:"last_reply,omitempty"`
@@ -79,6 +81,27 @@ func (r *record) note(l letter) (twin bool) {
 		r.Recent = slices.Delete(r.Recent, 0, n)
 	}
 	return false
+}
+
+// wrote notes how a message reached us. Of one that came both ways, NIP-17 is
+// what the client reads best.
+func (r *record) wrote(l letter, twin bool, now time.Time) {
+	if r.Seen == nil {
+		r.Seen = map[Protocol]int64{}
+	}
+	r.Seen[l.via] = now.Unix()
+	r.Via, r.Relays = l.via, []string{l.relay}
+	if twin {
+		r.Via = NIP17
+	}
+}
+
+// seenAt is when they last wrote by a protocol; zero is never.
+func (r *record) seenAt(via Protocol) time.Time {
+	if at := r.Seen[via]; at != 0 {
+		return time.Unix(at, 0).UTC()
+	}
+	return time.Time{}
 }
 
 // replyDate is the date of the next reply: now, or a second after the last one

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // ErrInMailbox is returned by [Bot.Do] when it is called from a handler of the
@@ -12,47 +13,90 @@ var ErrInMailbox = errors.New("already in this customer's mailbox: use Message.R
 
 const maxKey = 128
 
+// SendOption changes how one message of [Bot.Send] leaves.
+type SendOption func(*outgoing)
+
+// Secret is for what should not lie about: see [Message.ReplySecret]. Send
+// fails with [ErrNoNIP17] when the customer's client was only ever seen to read
+// NIP-04.
+func Secret() SendOption { return func(o *outgoing) { o.secret = true } }
+
+// ExpiresIn asks relays and clients to forget the message after so long
+// (NIP-40), in place of [Config].Expire.
+func ExpiresIn(d time.Duration) SendOption { return func(o *outgoing) { o.expire = d } }
+
+// Via sends by that protocol, whatever the policy says.
+func Via(p Protocol) SendOption { return func(o *outgoing) { o.via = p } }
+
+func (o *outgoing) check() error {
+	switch {
+	case o.text == "":
+		return errors.New("the text is empty")
+	case o.via != "" && o.via != NIP17 && o.via != NIP04:
+		return fmt.Errorf("no protocol %q: use nostrbot.NIP17 or nostrbot.NIP04", o.via)
+	case o.secret && o.via == NIP04:
+		return errors.New("a secret goes by NIP-17 only: leave out Via or Secret")
+	case o.expire < 0:
+		return fmt.Errorf("it expires in %v, before it is sent", o.expire)
+	}
+	return nil
+}
+
 // Send says something to a customer without having been asked: a progress
 // note, a reminder. key names the message; sending again under the same key is
 // a no-op for 16 days, also after a restart, so a caller who is not sure
-// simply calls again. The message is durable when Send returns nil, and leaves
-// after what was committed for the customer before.
+// simply calls again. Under another key it is another message, also if it says
+// the same. The message is durable when Send returns nil, and leaves after what
+// was committed for the customer before; [Bot.Delivery] tells what became of it.
+// A text too long for relays leaves in numbered parts.
 //
-// It goes out in the protocol in which the customer last wrote; to one who
-// never wrote, in both. Send may be called from any goroutine, from handlers
-// too, before and during Run.
-func (b *Bot) Send(ctx context.Context, to PubKey, text, key string) error {
+// It goes out by [Config].Policy. To one who never wrote, Send may wait a
+// moment for their relay list. It may be called from any goroutine, from
+// handlers too, before and during Run.
+func (b *Bot) Send(ctx context.Context, to PubKey, text, key string, opts ...SendOption) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	if text == "" {
-		return errors.New("nostrbot: send: the text is empty")
+	o := outgoing{text: text, expire: b.cfg.Expire}
+	for _, opt := range opts {
+		opt(&o)
 	}
-	id, now := "send:"+key, b.now()
+	if err := o.check(); err != nil {
+		return fmt.Errorf("nostrbot: send: %w", err)
+	}
+	if err := b.send(ctx, to, o, "send:"+key); err != nil {
+		return fmt.Errorf("nostrbot: send: %w", err)
+	}
+	b.outbox.kick(to) // also if it was done: the first call may have failed after its commit
+	return nil
+}
+
+func (b *Bot) send(ctx context.Context, to PubKey, o outgoing, id string) error {
+	now := b.now()
 	conv, err := b.store.Load(ctx, to, now, id)
 	if err != nil {
-		return fmt.Errorf("nostrbot: send: load conversation: %w", err)
+		return fmt.Errorf("load conversation: %w", err)
 	}
 	if len(conv.Done) > 0 {
-		b.outbox.kick(to) // the first call may have failed after its commit
 		return nil
 	}
 	rec, err := readRecord(conv.State)
 	if err != nil {
-		return fmt.Errorf("nostrbot: send: %w", err)
+		return err
 	}
-	parcels, err := b.seal(ctx, to, rec, []string{text}, "")
+	if o.secret {
+		if o.via = NIP17; !b.takesSecrets(ctx, to, rec) {
+			return ErrNoNIP17
+		}
+	}
+	parcels, err := b.seal(ctx, to, rec, []outgoing{o}, "", id)
 	if err != nil {
-		return fmt.Errorf("nostrbot: send: %w", err)
+		return err
 	}
 	err = b.store.Commit(ctx, Batch{Customer: to, Rev: AnyRev, Done: []string{id}, Parcels: parcels, Now: now})
-	if errors.Is(err, ErrDone) {
-		return nil
+	if err != nil && !errors.Is(err, ErrDone) {
+		return fmt.Errorf("commit: %w", err)
 	}
-	if err != nil {
-		return fmt.Errorf("nostrbot: send: commit: %w", err)
-	}
-	b.outbox.kick(to)
 	return nil
 }
 

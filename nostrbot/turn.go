@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"time"
-
-	"github.com/dmshop/dmshop/nostrbot/dm"
 )
 
 // ErrStopping is [Bot.Do]'s answer when the bot stops before the commit: call
@@ -84,6 +82,7 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 		sessions: maps.Clone(rec.Sessions), lang: rec.Lang, texts: b.cfg.Texts, log: b.log,
 	}
 	var h Handler
+	twin := false
 	switch {
 	case l.do != nil:
 		m.Via = rec.Via
@@ -91,13 +90,14 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	case giveUp:
 		h = Say(b.cfg.Sorry)
 	case rec.note(l): // the twin was answered
-		h = nil
+		h, twin = nil, true
 	default:
 		h = b.router.route(m)
 	}
 	if l.do == nil {
-		rec.Via, rec.Relays = l.via, []string{l.relay}
+		rec.wrote(l, twin, now)
 	}
+	m.takesSecrets = func() bool { return b.takesSecrets(ctx, customer, rec) }
 	if h != nil {
 		if err := b.run(h, m); err != nil {
 			return &handlerError{err}
@@ -109,9 +109,9 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	if l.do == nil {
 		replyTo = l.id
 	}
-	parcels, err := b.seal(ctx, customer, rec, m.replies, replyTo)
+	parcels, err := b.seal(ctx, customer, rec, m.outgoing(b.cfg.Expire), replyTo, l.id)
 	if err != nil {
-		return &handlerError{err} // such as a reply that is too long: the author's to mend
+		return &handlerError{err} // such as a reply that is not UTF-8: the author's to mend
 	}
 	state, err := json.Marshal(rec)
 	if err != nil {
@@ -159,34 +159,6 @@ func (b *Bot) logFailure(m *Message, err error) {
 		attrs = append(attrs, "err", withoutWords(err.Error(), m))
 	}
 	b.log.Error("handler failed", attrs...)
-}
-
-// seal makes the parcels of one commit. Their bytes are part of it, so that
-// what is published after a crash is what would have been published before.
-func (b *Bot) seal(ctx context.Context, to PubKey, rec *record, texts []string, replyTo string) ([]Parcel, error) {
-	protocols := []Protocol{rec.Via}
-	if rec.Via == "" { // they never wrote, so nothing says what they can read
-		protocols = []Protocol{NIP17, NIP04}
-	}
-	now := b.now()
-	var parcels []Parcel
-	for _, text := range texts {
-		if n := dm.TextSize(text); n > dm.SafeText {
-			return nil, fmt.Errorf("seal reply: it has %d bytes, of which relays take %d: reply in parts", n, dm.SafeText)
-		}
-		at := rec.replyDate(now)
-		for _, via := range protocols {
-			s, err := dm.Seal(ctx, b.cfg.Signer, dm.Draft{To: to, Text: text, Via: via, At: at, ReplyTo: replyTo})
-			if err != nil {
-				return nil, fmt.Errorf("seal reply: %w", err)
-			}
-			parcels = append(parcels, Parcel{
-				ID: s.ID, To: to, Via: via, Event: s.Event, Rumor: s.Rumor,
-				Relays: rec.Relays, State: ParcelPending, DueAt: now, CreatedAt: now,
-			})
-		}
-	}
-	return parcels, nil
 }
 
 // inMailbox marks a context as running inside a customer's mailbox.

@@ -47,7 +47,8 @@ type life struct {
 // program would; it is called for each start. configure may change the
 // configuration, but leave the Clock alone: the net's is set already.
 //
-// The Store is [nostrbot.NewMemory] unless configured, and outlives crashes.
+// It publishes no relay lists and no canaries unless configured, so that faults
+// hit what the test means. The Store is [nostrbot.NewMemory] unless configured, and outlives crashes.
 // Whatever Store it is, the bot gets it in a wrapper that fails once the bot is
 // dead.
 //
@@ -58,7 +59,10 @@ func (n *Net) Bot(t testing.TB, wire func(*nostrbot.Bot), configure ...func(*nos
 		Signer: nostrbot.Nsec(n.Key(botName)),
 		Relays: n.URLs(),
 		Clock:  n.Clock,
-		Logger: slog.New(slog.NewTextHandler(&n.log, nil)),
+		// What the bot publishes is what the test makes it say.
+		NoLists: true,
+		Canary:  -1,
+		Logger:  slog.New(slog.NewTextHandler(&n.log, nil)),
 	}
 	for _, c := range configure {
 		c(&cfg)
