@@ -2,12 +2,13 @@ package dm
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 
 	"github.com/nbd-wtf/go-nostr"
+
+	"github.com/dmshop/dmshop/internal/eventjson"
 )
 
 // The seam to secp256k1. Whatever touches the curve goes through these, of
@@ -41,7 +42,7 @@ func newSecret() (*secretKey, *[32]byte) {
 // signEvent sets the event's author, id and signature.
 func signEvent(secret *secretKey, author PubKey, ev *nostr.Event) error {
 	ev.PubKey = author.String()
-	id := sha256.Sum256(ev.Serialize())
+	id := eventjson.ID(ev)
 	var aux [32]byte
 	rand.Read(aux[:])
 	sig, err := schnorrSign(secret, &id, &aux)

@@ -28,7 +28,7 @@ func FuzzOpen(f *testing.F) {
 	fixture(f, "nostr-tools.json", &tools)
 	f.Add([]byte(tools.Wrap))
 	f.Add([]byte(tools.DM))
-	f.Add([]byte(goodJSON))
+	f.Add([]byte(`{"id":"i","pubkey":"p","created_at":1,"kind":14,"tags":[["p","x"],[]],"content":"espresso","sig":"s"}`))
 	f.Add([]byte(`{"tags":[[[[[`))
 	throwaway := aKey(f)
 

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/nbd-wtf/go-nostr"
+
+	"github.com/dmshop/dmshop/internal/eventjson"
 )
 
 // How far a message's own date may be from now. The ids of handled messages are
@@ -74,7 +76,7 @@ func openNIP17(ctx context.Context, s Signer, me PubKey, wrap *nostr.Event, now 
 	if err != nil {
 		return Message{}, err
 	}
-	if !wrap.CheckID() {
+	if !eventjson.CheckID(wrap) {
 		return Message{}, fmt.Errorf("%w: id of the wrap", ErrForged)
 	}
 	text, err := s.Decrypt(ctx, NIP44, throwaway, wrap.Content)
@@ -133,7 +135,7 @@ func openSeal(text string, me PubKey) (*nostr.Event, PubKey, error) {
 		err = fmt.Errorf("%w: seal's author is not 64 lower-case hex digits", ErrMalformed)
 	case author == me:
 		err = ErrOwn
-	case !seal.CheckID():
+	case !eventjson.CheckID(seal):
 		err = fmt.Errorf("%w: id of the seal", ErrForged)
 	case !checkSignature(seal, author):
 		err = fmt.Errorf("%w: signature of the seal", ErrForged)
@@ -159,7 +161,7 @@ func openRumor(text, author string, me PubKey, now time.Time) (*nostr.Event, err
 	}
 	if rumor.ID == "" { // NIP-59 shows one, but it adds nothing
 		rumor.ID = rumor.GetID()
-	} else if !rumor.CheckID() {
+	} else if !eventjson.CheckID(rumor) {
 		return nil, fmt.Errorf("%w: id of the rumor", ErrForged)
 	}
 	return rumor, nil
@@ -180,7 +182,7 @@ func openNIP04(ctx context.Context, s Signer, me PubKey, ev *nostr.Event, now ti
 		return Message{}, err
 	}
 	switch {
-	case !ev.CheckID():
+	case !eventjson.CheckID(ev):
 		return Message{}, fmt.Errorf("%w: id of the event", ErrForged)
 	case !checkSignature(ev, author):
 		return Message{}, fmt.Errorf("%w: signature of the event", ErrForged)

@@ -7,6 +7,8 @@ import (
 
 	"github.com/nbd-wtf/go-nostr"
 
+	"github.com/dmshop/dmshop/internal/eventjson"
+
 	"github.com/dmshop/dmshop/internal/relayurl"
 )
 
@@ -94,7 +96,7 @@ func openRelayList(ev *nostr.Event, now time.Time) (RelayList, error) {
 		return RelayList{}, fmt.Errorf("%w: %d tags", ErrMalformed, len(ev.Tags))
 	case ev.CreatedAt > nostr.Timestamp(now.Add(MaxSkew).Unix()):
 		return RelayList{}, fmt.Errorf("%w: more than %v ahead", ErrStale, MaxSkew)
-	case !ev.CheckID():
+	case !eventjson.CheckID(ev):
 		return RelayList{}, fmt.Errorf("%w: id of the list", ErrForged)
 	case !checkSignature(ev, author):
 		return RelayList{}, fmt.Errorf("%w: signature of the list", ErrForged)

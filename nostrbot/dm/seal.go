@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/nbd-wtf/go-nostr"
+
+	"github.com/dmshop/dmshop/internal/eventjson"
 )
 
 // Sizes of a text, in bytes as JSON writes them: a line break, a quote and a
@@ -207,7 +209,7 @@ func sign(ctx context.Context, s Signer, me PubKey, ev *nostr.Event) error {
 	if err := s.Sign(ctx, ev); err != nil {
 		return err
 	}
-	if ev.PubKey != me.String() || !ev.CheckID() {
+	if ev.PubKey != me.String() || !eventjson.CheckID(ev) {
 		return errors.New("the signer used another key, or changed the event")
 	}
 	return nil

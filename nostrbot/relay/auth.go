@@ -105,7 +105,7 @@ func (s *session) signAuth(challenge string) (*nostr.Event, []byte, error) {
 	if err := s.leg.cfg.Sign(ctx, event); err != nil {
 		return nil, nil, fmt.Errorf("sign AUTH: %w", err)
 	}
-	if _, err := (*wireEvent)(event).event(); err != nil {
+	if err := checkFields(event); err != nil {
 		return nil, nil, fmt.Errorf("sign AUTH: %w", err)
 	}
 	frame, err := json.Marshal([]any{"AUTH", event})

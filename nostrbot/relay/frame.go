@@ -1,14 +1,16 @@
 package relay
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/mailru/easyjson/jlexer"
 	"github.com/nbd-wtf/go-nostr"
+
+	"github.com/dmshop/dmshop/internal/eventjson"
 )
 
 const (
@@ -33,61 +35,67 @@ type frame struct {
 
 // parseFrame reads one message with a full JSON parser. The event's fields
 // have the right shape, its id is not yet recomputed. Labels that are not ours
-// give a frame with nothing but the label.
+// give a frame with nothing but the label. It keeps nothing of data.
 func parseFrame(data []byte) (frame, error) {
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if tok, err := dec.Token(); err != nil || tok != json.Delim('[') {
-		return frame{}, fmt.Errorf("%w: not a JSON array", errFrame)
+	if !utf8.Valid(data) {
+		return frame{}, fmt.Errorf("%w: not UTF-8", errFrame)
 	}
+	in := &jlexer.Lexer{Data: data}
 	var f frame
-	var wire wireEvent
-	var fields []any
-	if err := dec.Decode(&f.label); err != nil || f.label == "" {
+	in.Delim('[')
+	f.label = in.String()
+	in.WantComma()
+	if in.Error() != nil || f.label == "" {
 		return frame{}, fmt.Errorf("%w: no label", errFrame)
 	}
 	switch f.label {
 	case "EVENT":
-		fields = []any{&f.sub, &wire}
+		f.sub = element(in, in.String)
+		ev, err := eventjson.Read(in)
+		if err == nil {
+			err = checkFields(ev)
+		}
+		if err != nil {
+			return frame{}, fmt.Errorf("%w: EVENT: %w", errFrame, err)
+		}
+		f.event = ev
+		in.WantComma()
 	case "OK":
-		fields = []any{&f.id, &f.ok, &f.text}
+		f.id = element(in, in.String)
+		f.ok = element(in, in.Bool)
+		f.text = reason(in)
 	case "EOSE":
-		fields = []any{&f.sub}
+		f.sub = element(in, in.String)
 	case "CLOSED":
-		fields = []any{&f.sub, &f.text}
+		f.sub = element(in, in.String)
+		f.text = reason(in)
 	case "NOTICE", "AUTH":
-		fields = []any{&f.text}
+		f.text = element(in, in.String)
 	}
-	for i, field := range fields {
-		// Old relays leave out the reason of an OK and of a CLOSED.
-		if !dec.More() && field == any(&f.text) && i > 0 {
-			break
-		}
-		if err := dec.Decode(field); err != nil {
-			return frame{}, fmt.Errorf("%w: %q: %w", errFrame, f.label, err)
-		}
+	for n := 0; n < 8 && !in.IsDelim(']'); n++ { // later NIPs add elements
+		in.SkipRecursive()
+		in.WantComma()
 	}
-	for range 8 { // later NIPs add elements
-		if !dec.More() {
-			break
-		}
-		var more json.RawMessage
-		if err := dec.Decode(&more); err != nil {
-			return frame{}, fmt.Errorf("%w: %q: %w", errFrame, f.label, err)
-		}
-	}
-	if tok, err := dec.Token(); err != nil || tok != json.Delim(']') {
-		return frame{}, fmt.Errorf("%w: %q: no end", errFrame, f.label)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return frame{}, fmt.Errorf("%w: %q: more after its end", errFrame, f.label)
-	}
-	if f.label == "EVENT" {
-		var err error
-		if f.event, err = wire.event(); err != nil {
-			return frame{}, err
-		}
+	in.Delim(']')
+	in.Consumed()
+	if in.Error() != nil {
+		return frame{}, fmt.Errorf("%w: %q: wrong at byte %d", errFrame, f.label, in.GetPos())
 	}
 	return f, f.check()
+}
+
+func element[T any](in *jlexer.Lexer, read func() T) T {
+	v := read()
+	in.WantComma()
+	return v
+}
+
+// reason reads what old relays leave out of an OK and of a CLOSED.
+func reason(in *jlexer.Lexer) string {
+	if in.IsDelim(']') {
+		return ""
+	}
+	return element(in, in.String)
 }
 
 func (f *frame) check() error {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"github.com/dmshop/dmshop/internal/eventjson"
 )
 
 const maxBadFrames = 256 // within a minute
@@ -230,7 +232,7 @@ func (s *session) handle(data []byte) {
 		s.malformed(err)
 		return
 	}
-	if f.event != nil && !f.event.CheckID() {
+	if f.event != nil && !eventjson.CheckID(f.event) {
 		s.malformed(fmt.Errorf("%w: event id is not its hash", errFrame))
 		return
 	}

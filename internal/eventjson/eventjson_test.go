@@ -1,6 +1,7 @@
-package dm
+package eventjson
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -13,7 +14,7 @@ import (
 
 const goodJSON = `{"id":"i","pubkey":"p","created_at":1,"kind":14,"tags":[["p","x"],[]],"content":"espresso","sig":"s"}`
 
-func TestDecodeEvent(t *testing.T) {
+func TestDecode(t *testing.T) {
 	t.Parallel()
 	want := &nostr.Event{ID: "i", PubKey: "p", CreatedAt: 1, Kind: 14, Tags: nostr.Tags{{"p", "x"}, {}}, Content: "espresso", Sig: "s"}
 	for _, text := range []string{
@@ -23,13 +24,13 @@ func TestDecodeEvent(t *testing.T) {
 		strings.Replace(goodJSON, `"content"`, `"\u0063ontent"`, 1),
 		strings.Replace(goodJSON, `"id"`, `"id":null,"id"`, 1),
 	} {
-		ev, err := decodeEvent(text)
+		ev, err := Decode([]byte(text))
 		require.NoError(t, err, text)
 		require.Equal(t, want, ev)
 	}
 }
 
-func TestDecodeEvent_Refuses(t *testing.T) {
+func TestDecode_Refuses(t *testing.T) {
 	t.Parallel()
 	swap := func(old, with string) string { return strings.Replace(goodJSON, old, with, 1) }
 	many := func(n int, s string) string { return "[" + strings.TrimSuffix(strings.Repeat(s+",", n), ",") + "]" }
@@ -70,7 +71,7 @@ func TestDecodeEvent_Refuses(t *testing.T) {
 		"number in tag":          swap(`[["p","x"],[]]`, `[["p",1]]`),
 		"null in tag":            swap(`[["p","x"],[]]`, `[["p",null]]`),
 		"nested tag":             swap(`[["p","x"],[]]`, `[["p",["x"]]]`),
-		"too many tags":          swap(`[["p","x"],[]]`, many(maxTags+1, `[]`)),
+		"too many tags":          swap(`[["p","x"],[]]`, many(MaxTags+1, `[]`)),
 		"too long a tag":         swap(`[["p","x"],[]]`, "["+many(maxTagItems+1, `""`)+"]"),
 		"id as number":           swap(`"id":"i"`, `"id":1`),
 		"deep":                   swap(`{`, `{"x":`+strings.Repeat("[", 100_000)),
@@ -79,19 +80,19 @@ func TestDecodeEvent_Refuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ev, err := decodeEvent(text)
-			require.ErrorIs(t, err, ErrMalformed)
+			ev, err := Decode([]byte(text))
+			require.ErrorIs(t, err, errMalformed)
 			require.Nil(t, ev)
 			require.NotContains(t, err.Error(), "espresso")
 		})
 	}
-	_, err := decodeEvent(swap(`[["p","x"],[]]`, many(maxTags, many(maxTagItems, `""`))))
+	_, err := Decode([]byte(swap(`[["p","x"],[]]`, many(MaxTags, many(maxTagItems, `""`)))))
 	require.NoError(t, err, "as many as allowed")
 }
 
 // The bytes we send say the same to us, to go-nostr and to encoding/json, and
 // have the id that NIP-01 gives them.
-func TestEncodeEvent(t *testing.T) {
+func TestEncode(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.RuneFrom([]rune("\x00\x01\b\t\n\v\f\r\x1f \"\\/<>&\x7f\u2028é😀�"))))
@@ -106,10 +107,19 @@ func TestEncodeEvent(t *testing.T) {
 		for range rapid.IntRange(0, 3).Draw(t, "tags") {
 			ev.Tags = append(ev.Tags, append(nostr.Tag{}, rapid.SliceOfN(text, 0, 3).Draw(t, "tag")...))
 		}
+		id := ID(&ev)
 		ev.ID = ev.GetID()
+		if hex.EncodeToString(id[:]) != ev.ID || !CheckID(&ev) {
+			t.Fatalf("id %x, go-nostr says %s", id, ev.ID)
+		}
+		other := ev
+		other.Content += "."
+		if CheckID(&other) {
+			t.Fatal("another event with this id")
+		}
 
-		b := encodeEvent(&ev)
-		ours, err := decodeEvent(string(b))
+		b := Encode(&ev)
+		ours, err := Decode(b)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,8 +135,8 @@ func TestEncodeEvent(t *testing.T) {
 		if fmt.Sprintf("%#v", *ours) != want || fmt.Sprintf("%#v", theirs) != want || !ours.CheckID() || !theirs.CheckID() {
 			t.Fatalf("%s\nis read as\n%#v\n%#v", b, ours, theirs)
 		}
-		if s := appendString(nil, ev.Content); len(s) != jsonLen(ev.Content)+2 {
-			t.Fatalf("jsonLen says %d of %s", jsonLen(ev.Content), s)
+		if s := appendString(nil, ev.Content); len(s) != TextSize(ev.Content)+2 {
+			t.Fatalf("TextSize says %d of %s", TextSize(ev.Content), s)
 		}
 	})
 }
