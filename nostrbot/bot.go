@@ -306,6 +306,7 @@ func (b *Bot) Run(ctx context.Context, with ...Runner) error {
 	endHandlers()
 	b.boxes.wait()
 	b.outbox.drain(grace)
+	b.inbox.end(grace)
 	endServing()
 	b.outbox.wait()
 	chores.Wait()

@@ -152,6 +152,16 @@ func (in *inbox) look() {
 	}
 }
 
+// end saves what the last look found, if there is time.
+func (in *inbox) end(ctx context.Context) {
+	in.mu.Lock()
+	known := len(in.whole) > 0
+	in.mu.Unlock()
+	if known && ctx.Err() == nil {
+		in.save(ctx)
+	}
+}
+
 func (in *inbox) due() bool {
 	in.mu.Lock()
 	defer in.mu.Unlock()

@@ -245,6 +245,9 @@ func (o *outbox) sendAll(ctx context.Context, s *sender, parcels []Parcel, hurry
 				return resendMin
 			}
 		}
+		if p.State == ParcelSent {
+			o.copyToSelf(ctx, p)
+		}
 		if p.State != ParcelPending {
 			delete(s.attempts, p.ID)
 			continue

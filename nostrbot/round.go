@@ -271,6 +271,29 @@ func (o *outbox) work(p *Parcel, a *attempt, url string, v relay.Verdict) {
 	})
 }
 
+// copyToSelf wraps what was sent for the bot's own inbox, where other clients
+// with its key show it.
+func (o *outbox) copyToSelf(ctx context.Context, p Parcel) {
+	if !o.bot.cfg.SenderCopy || p.Rumor == nil {
+		return
+	}
+	select {
+	case o.offers.trailing <- struct{}{}:
+	default:
+		return
+	}
+	o.offers.Go(func() {
+		defer func() { <-o.offers.trailing }()
+		p.To = o.bot.me
+		event, err := o.bot.wrapAnew(ctx, &p)
+		if err != nil {
+			o.bot.log.Warn("copy to ourselves not made", "message", p.ID, "err", err)
+			return
+		}
+		o.bot.pool.Publish(ctx, event)
+	})
+}
+
 func slogVerdicts(verdicts []relay.Verdict) slog.Value {
 	var attrs []slog.Attr
 	for _, v := range verdicts {
