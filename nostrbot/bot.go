@@ -55,6 +55,10 @@ type Config struct {
 	DecryptBudget DecryptBudget
 	// Clock is what the bot goes by; nil means the machine's.
 	Clock Clock
+	// Lease is how long a customer waits when the process that worked for them
+	// died, where several share a Store that is a [Claimer]; see there.
+	// Defaults to 10 seconds.
+	Lease time.Duration
 	// Client dials the bot's Relays, through a proxy or with roots of your
 	// own; nil means the system's settings. It must speak HTTP/1.1.
 	Client *http.Client
@@ -119,6 +123,7 @@ type Bot struct {
 	boxes    mailboxes
 	outbox   outbox
 	intake   intake
+	claims   claims
 
 	directory directory
 	inbox     inbox
@@ -176,6 +181,7 @@ func New(cfg Config) (*Bot, error) {
 	b.router.init(b)
 	b.boxes.init(b)
 	b.outbox.init(b)
+	b.claims.init(b)
 	b.intake.init(b)
 	return b, nil
 }
@@ -187,8 +193,11 @@ func (c *Config) check() (faults []error) {
 	if len(c.Relays) == 0 {
 		faults = append(faults, errors.New("Relays is empty: name at least one, such as wss://nos.lol"))
 	}
-	if min(c.Parallel, c.Attempts, int(c.Timeout), int(c.Grace)) < 0 {
-		faults = append(faults, errors.New("Parallel, Attempts, Timeout or Grace is negative: leave it zero for the default"))
+	if min(c.Parallel, c.Attempts, int(c.Timeout), int(c.Grace), int(c.Lease)) < 0 {
+		faults = append(faults, errors.New("Parallel, Attempts, Timeout, Grace or Lease is negative: leave it zero for the default"))
+	}
+	if c.Lease > 0 && c.Lease < minLease {
+		faults = append(faults, fmt.Errorf("Lease is %v: give it %v at least, more than a message takes to the Store and back", c.Lease, minLease))
 	}
 	if err := c.DecryptBudget.check(); err != nil {
 		faults = append(faults, err)
@@ -218,6 +227,9 @@ func (c *Config) setDefaults() {
 	}
 	if c.Grace == 0 {
 		c.Grace = 10 * time.Second
+	}
+	if c.Lease == 0 {
+		c.Lease = 10 * time.Second
 	}
 	if c.Clock == nil {
 		c.Clock = machineClock{}
@@ -278,6 +290,7 @@ func (b *Bot) Run(ctx context.Context, with ...Runner) error {
 		}
 	})
 	stopIntake := b.intake.run(handlers)
+	b.claims.run(serving)
 	b.outbox.run(serving)
 	b.directory.run(serving, &chores)
 	chores.Go(func() { b.inbox.run(serving) })
@@ -310,6 +323,7 @@ func (b *Bot) Run(ctx context.Context, with ...Runner) error {
 	endServing()
 	b.outbox.wait()
 	chores.Wait()
+	b.claims.close(min(patience, time.Second))
 	runners.Wait()
 	sockets.Wait()
 	select {

@@ -43,6 +43,7 @@ type outbox struct {
 type sender struct {
 	wake     chan struct{} // buffered: something changed, look again
 	now      bool          // a relay came up: do not wait for DueAt
+	stay     bool          // else another process may be the one to wait with it
 	attempts map[string]*attempt
 }
 
@@ -58,24 +59,27 @@ func (o *outbox) run(ctx context.Context) {
 	o.mu.Lock()
 	o.ctx = ctx
 	o.mu.Unlock()
-	o.wg.Go(func() {
-		var after PubKey
-		for ctx.Err() == nil {
-			customers, err := o.bot.store.Pending(ctx, after, outboxPage)
-			if err != nil {
-				o.bot.log.Error("outbox: list pending", "err", err)
-				o.bot.sleep(ctx, resendMin)
-				continue
-			}
-			for _, c := range customers {
-				o.kick(c)
-				after = c
-			}
-			if len(customers) < outboxPage {
-				return
-			}
+	o.wg.Go(func() { o.sweep(ctx, o.kick) })
+}
+
+// sweep calls f for each customer who has something to be sent.
+func (o *outbox) sweep(ctx context.Context, f func(PubKey)) {
+	var after PubKey
+	for ctx.Err() == nil {
+		customers, err := o.bot.store.Pending(ctx, after, outboxPage)
+		if err != nil {
+			o.bot.log.Error("outbox: list pending", "err", err)
+			o.bot.sleep(ctx, resendMin)
+			continue
 		}
-	})
+		for _, c := range customers {
+			f(c)
+			after = c
+		}
+		if len(customers) < outboxPage {
+			return
+		}
+	}
 }
 
 // kick says that a customer has something to be sent.
@@ -86,10 +90,25 @@ func (o *outbox) kick(customer PubKey) {
 		return // the next run finds it in the Store
 	}
 	if s := o.senders[customer]; s != nil {
+		s.stay = true
 		s.poke()
 		return
 	}
-	s := &sender{wake: make(chan struct{}, 1), now: true, attempts: map[string]*attempt{}} // after a restart, too
+	o.start(customer, &sender{now: true, stay: true}) // after a restart, too
+}
+
+// visit sends what is due of a customer whom another process may be serving: a
+// dead one's parcels are found so.
+func (o *outbox) visit(customer PubKey) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ctx.Err() == nil && !o.closing && o.senders[customer] == nil {
+		o.start(customer, &sender{})
+	}
+}
+
+func (o *outbox) start(customer PubKey, s *sender) {
+	s.wake, s.attempts = make(chan struct{}, 1), map[string]*attempt{}
 	o.senders[customer] = s
 	ctx := o.ctx
 	o.wg.Go(func() { o.serve(ctx, customer, s) })
@@ -142,29 +161,29 @@ func (o *outbox) wait() {
 
 func (o *outbox) serve(ctx context.Context, customer PubKey, s *sender) {
 	for {
-		parcels, err := o.bot.store.Parcels(ctx, customer, min(parcelPage+len(s.attempts), parcelPageMax))
-		wait := time.Duration(0)
-		switch {
-		case err != nil:
-			if ctx.Err() == nil {
-				o.bot.log.Error("outbox: read parcels", "customer", customer, "err", err)
-			}
-			wait = resendMin
-		case len(parcels) == 0:
-			if o.leave(customer, s) {
-				return
-			}
-		default:
-			wait = o.sendAll(ctx, s, parcels, o.hurry(s))
-			// Whoever commits more says so, to this sender or to the next.
-			if wait == 0 && len(parcels) < parcelPage && o.leave(customer, s) {
-				return
-			}
-		}
-		if wait > 0 && !o.park(ctx, customer, s, wait) {
+		wait, left := o.bot.claims.send(ctx, customer, func() (time.Duration, bool) { return o.round(ctx, customer, s) })
+		if left || wait > 0 && !o.park(ctx, customer, s, wait) {
 			return
 		}
 	}
+}
+
+// round sends what can be sent now. It returns how long to wait before the
+// next, or that the sender left.
+func (o *outbox) round(ctx context.Context, customer PubKey, s *sender) (wait time.Duration, left bool) {
+	parcels, err := o.bot.store.Parcels(ctx, customer, min(parcelPage+len(s.attempts), parcelPageMax))
+	switch {
+	case err != nil:
+		if ctx.Err() == nil {
+			o.bot.log.Error("outbox: read parcels", "customer", customer, "err", err)
+		}
+		return resendMin, false
+	case len(parcels) == 0:
+		return 0, o.leave(customer, s)
+	}
+	wait = o.sendAll(ctx, s, parcels, o.hurry(s))
+	// Whoever commits more says so, to this sender or to the next.
+	return wait, wait == 0 && len(parcels) < parcelPage && o.leave(customer, s)
 }
 
 // hurry takes the sender's mark that waiting is over.
@@ -193,7 +212,7 @@ func (o *outbox) leave(customer PubKey, s *sender) bool {
 func (o *outbox) park(ctx context.Context, customer PubKey, s *sender, wait time.Duration) bool {
 	o.mu.Lock()
 	closing := o.closing
-	if closing || ctx.Err() != nil {
+	if closing || ctx.Err() != nil || !s.stay {
 		delete(o.senders, customer)
 		o.mu.Unlock()
 		return false

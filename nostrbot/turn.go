@@ -20,7 +20,7 @@ func (b *Bot) handle(customer PubKey, l letter) error {
 	pause, doubt, giveUp := 200*time.Millisecond, false, false
 	l.receivedAt = b.now() // for all attempts
 	for attempt := 1; ; {
-		err := b.turn(customer, l, giveUp)
+		err := b.claims.turn(customer, l, giveUp)
 		var failure *handlerError
 		switch {
 		case err == nil:
@@ -30,7 +30,7 @@ func (b *Bot) handle(customer PubKey, l letter) error {
 				b.outbox.kick(customer)
 			}
 			return nil
-		case b.handlers.Err() != nil:
+		case b.handlers.Err() != nil, errors.Is(err, ErrStopping):
 			return ErrStopping
 		case errors.Is(err, ErrConflict):
 			doubt = true
