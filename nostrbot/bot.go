@@ -53,6 +53,8 @@ type Config struct {
 	// DecryptBudget bounds what strangers' events may cost. Defaults to no
 	// bound.
 	DecryptBudget DecryptBudget
+	// Hooks are told what happens; see [Hook].
+	Hooks []Hook
 	// Clock is what the bot goes by; nil means the machine's.
 	Clock Clock
 	// Lease is how long a customer waits when the process that worked for them
@@ -122,6 +124,7 @@ type Bot struct {
 	started  chan struct{} // closed when Run is ready to serve
 	boxes    mailboxes
 	outbox   outbox
+	hooks    hooks
 	intake   intake
 	claims   claims
 
@@ -153,6 +156,8 @@ func New(cfg Config) (*Bot, error) {
 
 		OnCaughtUp: b.intake.caughtUp,
 	}
+	b.hooks = hooks{all: cfg.Hooks, log: b.log}
+	b.tellRelays(&sockets)
 	if cfg.Signer != nil {
 		var err error
 		if b.me, err = cfg.Signer.PubKey(); err != nil {
@@ -202,7 +207,8 @@ func (c *Config) check() (faults []error) {
 	if err := c.DecryptBudget.check(); err != nil {
 		faults = append(faults, err)
 	}
-	return append(faults, c.checkDelivery()...)
+	faults = append(faults, c.checkDelivery()...)
+	return append(faults, checkHooks(c.Hooks)...)
 }
 
 func (c *Config) setDefaults() {
@@ -270,6 +276,7 @@ func (b *Bot) Run(ctx context.Context, with ...Runner) error {
 	}
 	b.finish()
 	b.running.Store(true)
+	call(&b.hooks, func(h HookStart) { h.OnStart(b) })
 
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)

@@ -18,6 +18,7 @@ type letter struct {
 	work   int    // see Message.Work
 
 	receivedAt time.Time // when its first attempt began
+	attempts   int       // this one included
 
 	do   Handler    // set for a job
 	done chan error // hears the end of a job; buffered

@@ -268,6 +268,7 @@ func (o *outbox) sendAll(ctx context.Context, s *sender, parcels []Parcel, hurry
 			o.copyToSelf(ctx, p)
 		}
 		if p.State != ParcelPending {
+			o.bot.settled(&p)
 			delete(s.attempts, p.ID)
 			continue
 		}

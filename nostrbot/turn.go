@@ -20,6 +20,7 @@ func (b *Bot) handle(customer PubKey, l letter) error {
 	pause, doubt, giveUp := 200*time.Millisecond, false, false
 	l.receivedAt = b.now() // for all attempts
 	for attempt := 1; ; {
+		l.attempts = attempt
 		err := b.claims.turn(customer, l, giveUp)
 		var failure *handlerError
 		switch {
@@ -129,6 +130,7 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	if len(parcels) > 0 {
 		b.outbox.kick(customer)
 	}
+	b.handled(m, h, l, giveUp)
 	return nil
 }
 
@@ -136,8 +138,15 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 func (b *Bot) run(h Handler, m *Message) (err error) {
 	ctx, cancel := context.WithTimeout(context.WithValue(b.handlers, inMailbox{}, m.From), b.cfg.Timeout)
 	defer cancel()
+	begin := time.Now()
 	defer func() {
 		if err != nil {
+			var p *PanicError
+			call(&b.hooks, func(h HookHandlerFailed) {
+				h.OnHandlerFailed(HandlerFailed{
+					Customer: m.From, ID: m.ID, Command: m.Command(), Panicked: errors.As(err, &p), Took: time.Since(begin),
+				})
+			})
 			if b.cfg.OnError != nil {
 				b.cfg.OnError(ctx, m, err)
 			} else {

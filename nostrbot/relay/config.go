@@ -44,6 +44,10 @@ type Config struct {
 	// one relay come one at a time and are merged while one is running. May
 	// be nil.
 	OnUp func(relay string)
+	// OnDown is told when a connection ended by itself, and why, by the
+	// goroutine that connects again after it returned. Guests are told of too.
+	// May be nil.
+	OnDown func(relay string, err error)
 	// Sign sets pubkey, id and signature of an AUTH event (NIP-42). ctx is
 	// bounded by Timing.Answer. Nil: never authenticates.
 	Sign func(ctx context.Context, event *nostr.Event) error

@@ -126,6 +126,9 @@ func (l *leg) run(ctx context.Context) {
 		if ctx.Err() != nil || l.release() {
 			return
 		}
+		if held > 0 && l.cfg.OnDown != nil {
+			l.cfg.OnDown(l.url, err)
+		}
 		if held >= l.cfg.Timing.Healthy {
 			attempt = 0
 		}
