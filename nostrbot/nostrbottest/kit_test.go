@@ -8,13 +8,10 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/dmshop/dmshop/nostrbot"
 	"github.com/dmshop/dmshop/nostrbot/nostrbottest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // counter says how often it was spoken to: a bot that forgets, or answers
 // twice, is found out.
