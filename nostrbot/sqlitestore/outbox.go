@@ -89,7 +89,7 @@ func (s *Store) update(ctx context.Context, p nostrbot.Parcel) error {
 	if err != nil {
 		return err
 	}
-	return s.writer.do(ctx, func(w *writes) error {
+	return s.writer.doLater(ctx, func(w *writes) error {
 		_, err := changes(w.update, p.Event, string(p.State), p.Attempts, p.DueAt.UnixMicro(), receipts,
 			p.To[:], []byte(p.ID))
 		return err

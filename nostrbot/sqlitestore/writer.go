@@ -12,12 +12,23 @@ import (
 	"github.com/dmshop/dmshop/nostrbot"
 )
 
-// groupMax bounds how many writes share a transaction, and with it how long
-// the first of them waits for the last.
-const groupMax = 128
+const (
+	// groupMax bounds how many writes share a transaction, and with it how
+	// long the first of them waits for the last.
+	groupMax = 128
+	// groupEnough is when a transaction waits for no more of them.
+	groupEnough = 32
+	// company is how long a write waits for others, when others came with the
+	// one before: under load a transaction costs the less for each, the more
+	// share it.
+	company = 3 * time.Millisecond
+	// noHurry is how long a write waits for others that nobody's answer
+	// depends on.
+	noHurry = 5 * time.Millisecond
+)
 
 // writer is the one goroutine of a Store that writes. Its life: wait until
-// something is queued, take SQLite's write lock, take what is queued by then,
+// something queued is due, take SQLite's write lock, take what is queued by then,
 // write it, commit, tell everybody. Since the lock comes first, nothing is
 // taken from the queue that has long to wait, and what is still in the queue
 // can be withdrawn.
@@ -27,15 +38,19 @@ type writer struct {
 	w    writes
 	done chan struct{} // closed when the goroutine has ended
 
-	mu      sync.Mutex
-	changed sync.Cond // the queue or closed did
-	queue   []*job
-	closed  bool
+	changed chan struct{} // holds one token when wait should look again
+
+	mu     sync.Mutex
+	queue  []*job
+	busy   bool // writes in a hurry came together
+	closed bool
 }
 
 // job is one write, all or nothing.
 type job struct {
 	write func(*writes) error
+	hurry bool
+	due   time.Time // when it waits for others no longer
 	err   error
 	done  chan struct{} // closed when err is final
 }
@@ -45,8 +60,7 @@ func newWriter(dsn string, patience time.Duration) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{db: db, done: make(chan struct{})}
-	w.changed.L = &w.mu
+	w := &writer{db: db, done: make(chan struct{}), changed: make(chan struct{}, 1)}
 	ctx := context.Background()
 	if w.conn, err = db.Conn(ctx); err == nil {
 		if err = migrate(ctx, w.conn, migrations, patience); err == nil {
@@ -66,7 +80,7 @@ func (w *writer) stop() {
 	w.mu.Lock()
 	w.closed = true
 	w.mu.Unlock()
-	w.changed.Signal()
+	w.poke()
 	<-w.done
 }
 
@@ -82,18 +96,36 @@ func (w *writer) release() error {
 // do queues a write and waits for its result. An error of ctx means that
 // nothing was written.
 func (w *writer) do(ctx context.Context, write func(*writes) error) error {
+	return w.await(ctx, &job{write: write, hurry: true})
+}
+
+// doLater is do for a write that may as well go with the next one.
+func (w *writer) doLater(ctx context.Context, write func(*writes) error) error {
+	return w.await(ctx, &job{write: write})
+}
+
+func (w *writer) await(ctx context.Context, j *job) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	j := &job{write: write, done: make(chan struct{})}
+	j.done, j.due = make(chan struct{}), time.Now()
 	w.mu.Lock()
 	if w.closed {
 		w.mu.Unlock()
 		return nostrbot.ErrStoreClosed
 	}
+	switch {
+	case !j.hurry:
+		j.due = j.due.Add(noHurry)
+	case w.busy:
+		j.due = j.due.Add(company)
+	}
 	w.queue = append(w.queue, j)
+	n := len(w.queue)
 	w.mu.Unlock()
-	w.changed.Signal()
+	if n == 1 || n == groupEnough || j.hurry {
+		w.poke()
+	}
 	select {
 	case <-j.done:
 		return j.err
@@ -125,18 +157,56 @@ func (w *writer) take() []*job {
 	n := min(len(w.queue), groupMax)
 	jobs := slices.Clone(w.queue[:n])
 	w.queue = slices.Delete(w.queue, 0, n)
+	hurried := 0
+	for _, j := range jobs {
+		if j.hurry {
+			hurried++
+		}
+	}
+	w.busy = hurried > 1
 	return jobs
+}
+
+// poke makes wait look again.
+func (w *writer) poke() {
+	select {
+	case w.changed <- struct{}{}:
+	default:
+	}
 }
 
 // wait returns true when there is something to write, false when there is
 // nothing and never will be.
 func (w *writer) wait() bool {
+	for {
+		left, queued, closed := w.look()
+		switch {
+		case queued == 0 && closed:
+			return false
+		case queued > 0 && (closed || queued >= groupEnough || left <= 0):
+			return true
+		}
+		var alarm <-chan time.Time
+		if queued > 0 {
+			alarm = time.After(left)
+		}
+		select {
+		case <-w.changed:
+		case <-alarm:
+		}
+	}
+}
+
+// look tells how long it is until the first of the queued is due.
+func (w *writer) look() (left time.Duration, queued int, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.queue) == 0 && !w.closed {
-		w.changed.Wait()
+	left = noHurry
+	now := time.Now()
+	for _, j := range w.queue {
+		left = min(left, j.due.Sub(now))
 	}
-	return len(w.queue) > 0
+	return left, len(w.queue), w.closed
 }
 
 func (w *writer) run() {
