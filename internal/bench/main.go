@@ -13,8 +13,9 @@
 //
 // Rounds of all of them alternate, and each figure is the median of its rounds,
 // so that whatever else runs on the machine meets all alike. That holds for CPU
-// time and its ratios. Latencies are times on the wall, include the relay's own
-// checks of both events, and mean something on a quiet machine only.
+// time and its ratios. Latencies are times on the wall, and mean something on a
+// quiet machine only. The relay takes events without verifying them, so that it
+// is less in the bot's way.
 //
 // After the rounds a part of the replies is decrypted and compared: each must
 // be there once, in order, and count what the customer's session counted.

@@ -127,7 +127,7 @@ func (c *conn) handle(data []byte) {
 
 func (c *conn) onEvent(m message) {
 	f := c.relay.Faults
-	reason := verify(m.event)
+	reason := c.relay.verify(m.event)
 	if reason == "" {
 		reason = f.eventRefusal(m.event)
 	}

@@ -116,6 +116,13 @@ func (m *message) parseREQ(dec *json.Decoder) error {
 	return nil
 }
 
+func (r *Relay) verify(ev *nostr.Event) string {
+	if r.opts.Trusting {
+		return ""
+	}
+	return verify(ev)
+}
+
 // verify returns why an event is refused, or "".
 func verify(ev *nostr.Event) string {
 	if ev.Kind < 0 || ev.Kind > 65535 {

@@ -341,3 +341,12 @@ func TestInfo(t *testing.T) {
 	require.Contains(t, info, `"auth_required":false`)
 	require.Contains(t, get("*/*"), "mine is a Nostr relay")
 }
+
+func TestTrusting(t *testing.T) {
+	t.Parallel()
+	for _, trusting := range []bool{false, true} {
+		r := devrelay.New(devrelay.Options{Trusting: trusting})
+		require.Equal(t, trusting, r.Publish(&nostr.Event{ID: strings.Repeat("0", 64), Kind: 1}) == nil)
+		require.NoError(t, r.Close())
+	}
+}
