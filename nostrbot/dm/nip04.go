@@ -37,7 +37,7 @@ func encryptNIP04(key [32]byte, iv [16]byte, plaintext string) (string, error) {
 		data[i] = byte(pad)
 	}
 	cipher.NewCBCEncrypter(newAES(key), iv[:]).CryptBlocks(data, data)
-	return base64.StdEncoding.EncodeToString(data) + nip04Separator + base64.StdEncoding.EncodeToString(iv[:]), nil
+	return encodeBase64(data) + nip04Separator + base64.StdEncoding.EncodeToString(iv[:]), nil
 }
 
 // checkNIP04 looks at what can be seen without a key.

@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -76,7 +77,7 @@ func (k nip44Keys) authenticate(nonce, ciphertext []byte) []byte {
 	return h.Sum(nil)
 }
 
-func encryptNIP44(conversation, nonce [32]byte, plaintext string) (string, error) {
+func encryptNIP44[T string | []byte](conversation, nonce [32]byte, plaintext T) (string, error) {
 	n := len(plaintext)
 	if n == 0 || n > MaxPlaintext {
 		return "", fmt.Errorf("encrypt: %d bytes; nip44 takes 1 to %d here", n, MaxPlaintext)
@@ -96,7 +97,7 @@ func encryptNIP44(conversation, nonce [32]byte, plaintext string) (string, error
 	keys := nip44MessageKeys(conversation, nonce[:])
 	keys.cipher(body)
 	payload = append(payload, keys.authenticate(nonce[:], body)...)
-	return base64.StdEncoding.EncodeToString(payload), nil
+	return encodeBase64(payload), nil
 }
 
 // checkNIP44 looks at what can be seen without a key.
@@ -168,6 +169,19 @@ func nip44Prefix(n int) int {
 func paddedLen(n int) int {
 	chunk := max(32, 1<<bits.Len(uint(n-1))/8)
 	return (n + chunk - 1) / chunk * chunk
+}
+
+// encodeBase64 makes the string without a second copy of it as bytes.
+func encodeBase64(data []byte) string {
+	var text strings.Builder
+	text.Grow(base64.StdEncoding.EncodedLen(len(data)))
+	var chunk [1024]byte
+	for part := range slices.Chunk(data, len(chunk)/4*3) {
+		n := base64.StdEncoding.EncodedLen(len(part))
+		base64.StdEncoding.Encode(chunk[:], part)
+		text.Write(chunk[:n])
+	}
+	return text.String()
 }
 
 // decodeBase64 is strict: encoding/base64 skips line breaks and would take

@@ -189,7 +189,7 @@ func wrap(ctx context.Context, s Signer, me, to PubKey, rumor string, now time.T
 		CreatedAt: e.wrapDate(now),
 		Tags:      e.expiration(nostr.Tags{{"p", to.String()}}),
 	}
-	wrap.Content, err = encryptNIP44(conversationKey(shared), nonce, string(encodeEvent(&seal)))
+	wrap.Content, err = encryptNIP44(conversationKey(shared), nonce, encodeEvent(&seal))
 	if err != nil {
 		return nil, fmt.Errorf("encrypt the seal: %w", err)
 	}
