@@ -11,7 +11,7 @@ import (
 // HealthLimits say when a bot is well. A zero field is its default.
 type HealthLimits struct {
 	// Relays is on how many relays the inbox must be live: EOSE came for the
-	// REQ that is open now. Defaults to 1. With as many as the bot has, the
+	// REQ that is open now, and the last canary came back. Defaults to 1. With as many as the bot has, the
 	// moment of each hourly REQ counts as illness.
 	Relays int
 	// Unsent is how old a reply may grow before a relay has accepted it.
@@ -49,11 +49,13 @@ type HealthReport struct {
 
 // RelayHealth is one of the bot's own relays; see [relay.Leg].
 type RelayHealth struct {
-	URL       string    `json:"url"`
-	Connected bool      `json:"connected"`
-	Live      bool      `json:"live"`
-	CaughtUp  bool      `json:"caught_up"`
-	Since     time.Time `json:"since"`
+	URL       string `json:"url"`
+	Connected bool   `json:"connected"`
+	Live      bool   `json:"live"`
+	CaughtUp  bool   `json:"caught_up"`
+	// Deaf says that a canary did not come back; Live is false then.
+	Deaf  bool      `json:"deaf"`
+	Since time.Time `json:"since"`
 	// Error is the last one; it stays after the recovery.
 	Error string `json:"error,omitempty"`
 }
@@ -121,7 +123,7 @@ func checkRelays(b *Bot, _ context.Context, limits HealthLimits, r *HealthReport
 }
 
 func relayHealth(l relay.Leg) RelayHealth {
-	h := RelayHealth{URL: l.URL, Connected: l.Connected, Live: l.Live, CaughtUp: l.CaughtUp, Since: l.Since.UTC()}
+	h := RelayHealth{URL: l.URL, Connected: l.Connected, Live: l.Live, CaughtUp: l.CaughtUp, Deaf: l.Deaf, Since: l.Since.UTC()}
 	if l.Err != nil {
 		h.Error = l.Err.Error()
 	}

@@ -61,6 +61,7 @@ var rules = map[string][]string{
 	"nostrbot/dm":             {"github.com/nbd-wtf/go-nostr/...", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/...", "golang.org/x/crypto/...", "ours/internal/relayurl", "ours/internal/eventjson"},
 	"nostrbot/relay":          {"ours/internal/relayurl", "ours/internal/eventjson", "github.com/nbd-wtf/go-nostr/...", "github.com/coder/websocket", "github.com/mailru/easyjson/..."},
 	"nostrbot/nostrbottest":   {"ours/nostrbot", "ours/nostrbot/dm", "ours/nostrbot/relay", "ours/internal/devrelay", "github.com/nbd-wtf/go-nostr"},
+	"nostrbot/metrics":        {"ours/nostrbot", "ours/nostrbot/relay", "github.com/prometheus/client_golang/..."},
 	"nostrbot/i18n":           {"ours/nostrbot", "github.com/nicksnyder/go-i18n/v2/...", "github.com/BurntSushi/toml", "golang.org/x/text/..."},
 	"nostrbot/sqlitestore":    {"ours/nostrbot", "modernc.org/sqlite/..."},
 	"nostrbot/redisstore":     {"ours/nostrbot", "github.com/redis/go-redis/v9/..."},
@@ -117,11 +118,19 @@ func TestImports_NothingImportsExamples(t *testing.T) {
 // No driver and no test kit reaches an importer who did not ask for it.
 func TestImports_NothingUnaskedFor(t *testing.T) {
 	t.Parallel()
-	drivers := []string{"modernc.org/sqlite", "github.com/redis", "github.com/jackc/pgx", "github.com/charmbracelet", "github.com/fiatjaf/khatru"}
-	kits := []string{"testing", "github.com/stretchr/testify", "pgregory.net/rapid"}
-	within := func(dep string, roots []string) bool {
-		return slices.ContainsFunc(roots, func(r string) bool { return dep == r || strings.HasPrefix(dep, r+"/") })
+	// Each driver with the package that is there for it, if any.
+	drivers := map[string]string{
+		"modernc.org/sqlite":                  "nostrbot/sqlitestore",
+		"github.com/redis":                    "nostrbot/redisstore",
+		"github.com/nicksnyder/go-i18n":       "nostrbot/i18n",
+		"github.com/BurntSushi/toml":          "nostrbot/i18n",
+		"github.com/prometheus/client_golang": "nostrbot/metrics",
+		"github.com/jackc/pgx":                "",
+		"github.com/charmbracelet":            "",
+		"github.com/fiatjaf/khatru":           "",
 	}
+	kits := []string{"testing", "github.com/stretchr/testify", "pgregory.net/rapid"}
+	under := func(dep, root string) bool { return dep == root || strings.HasPrefix(dep, root+"/") }
 	for _, p := range list(t) {
 		path := p.path()
 		if strings.HasPrefix(path, "examples/") || strings.HasSuffix(path, "test") || strings.HasPrefix(path, "internal/") {
@@ -131,8 +140,11 @@ func TestImports_NothingUnaskedFor(t *testing.T) {
 		// test kits. It is lnd's, and it is the price of the library.
 		excused := slices.Contains(p.Deps, "github.com/lightningnetwork/lnd/fn/v2")
 		for _, dep := range p.Deps {
-			require.False(t, within(dep, drivers) && path != "nostrbot/sqlitestore" && path != "nostrbot/redisstore", "%s depends on %s", p.ImportPath, dep)
-			require.False(t, within(dep, kits) && dep != "testing/fstest" && !excused, "%s depends on %s", p.ImportPath, dep)
+			for driver, home := range drivers {
+				require.False(t, under(dep, driver) && path != home, "%s depends on %s", p.ImportPath, dep)
+			}
+			kit := slices.ContainsFunc(kits, func(k string) bool { return under(dep, k) })
+			require.False(t, kit && dep != "testing/fstest" && !excused, "%s depends on %s", p.ImportPath, dep)
 		}
 	}
 }
