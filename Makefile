@@ -33,11 +33,11 @@ test-c: deps
 	CGO_ENABLED=1 $(GO) vet -tags secp256k1 ./nostrbot/...
 	CGO_ENABLED=1 $(GO) test -tags secp256k1 -race -count=1 -timeout 20m ./nostrbot/...
 
-# Both builds in one run; BENCH is for flags, such as BENCH=-profile=/tmp.
+# Both builds and both stores in one run; BENCH is for flags, such as BENCH=-profile=/tmp.
 bench: deps
 	CGO_ENABLED=0 $(GO) build -o bin/bench ./internal/bench
 	CGO_ENABLED=1 $(GO) build -tags secp256k1 -o bin/bench-c ./internal/bench
-	bin/bench -c bin/bench-c $(BENCH)
+	bin/bench -c bin/bench-c -redis $(BENCH)
 
 quick:
 	$(GO) test ./...

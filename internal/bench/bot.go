@@ -13,29 +13,28 @@ import (
 	"time"
 
 	"github.com/dmshop/dmshop/nostrbot"
+	"github.com/dmshop/dmshop/nostrbot/redisstore"
 	"github.com/dmshop/dmshop/nostrbot/sqlitestore"
 )
 
-// stores are what a bot can be measured with, by the name of the flag.
-var stores = map[string]func(dsn string) (store nostrbot.Store, closer func() error, err error){
-	"memory": func(string) (nostrbot.Store, func() error, error) {
-		return nostrbot.NewMemory(), func() error { return nil }, nil
-	},
-	"sqlite": func(path string) (nostrbot.Store, func() error, error) {
-		s, err := sqlitestore.Open(path)
+// openStore opens the store of a subject's kind.
+func openStore(ctx context.Context, kind, dsn string) (nostrbot.Store, func() error, error) {
+	switch kind {
+	case "sqlite":
+		s, err := sqlitestore.Open(dsn)
 		if err != nil {
 			return nil, nil, err
 		}
 		return s, s.Close, nil
-	},
-}
-
-func openStore(name, dsn string) (nostrbot.Store, func() error, error) {
-	open := stores[name]
-	if open == nil {
-		return nil, nil, fmt.Errorf("no store %q", name)
+	case "redis":
+		url, prefix, _ := strings.Cut(dsn, "#")
+		s, err := redisstore.Open(ctx, url, prefix)
+		if err != nil {
+			return nil, nil, err
+		}
+		return s, s.Close, nil
 	}
-	return open(dsn)
+	return nil, nil, fmt.Errorf("no store %q", kind)
 }
 
 // cart is the session that each message loads and saves.
@@ -60,7 +59,7 @@ func runBot(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("bench bot", flag.ContinueOnError)
 	relay := flags.String("relay", "", "URL of the relay")
 	kind := flags.String("store", "sqlite", "kind of store")
-	dsn := flags.String("dsn", "", "path or URL of the store")
+	dsn := flags.String("dsn", "", "path of the file, or URL#prefix")
 	profile := flags.String("cpuprofile", "", "file for a CPU profile of the whole run")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -76,7 +75,7 @@ func runBot(ctx context.Context, args []string) (err error) {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	store, closeStore, err := openStore(*kind, *dsn)
+	store, closeStore, err := openStore(ctx, *kind, *dsn)
 	if err != nil {
 		return err
 	}

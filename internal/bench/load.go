@@ -74,9 +74,10 @@ func newCustomers(n int) ([]*customer, error) {
 
 // subject is a kind of bot to be measured.
 type subject struct {
-	name    string // as the report says it
-	program string
-	store   string
+	name      string // as the report says it
+	program   string
+	store     string // kind
+	few, many string // what opens the stores with few and with many known customers
 }
 
 // newWorld starts a bot on the store at dsn and returns once it listens.

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Command bench measures what a bot costs, and fails when it costs more than
-// budget.txt allows. Run it by "make bench"; it takes two to three minutes.
+// budget.txt allows. Run it by "make bench"; it takes about three minutes.
 //
 // It plays the load: relays of package devrelay and customers whose gift wraps
 // are ready before anything is measured. The bots are processes of their own
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 	var p plan
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.StringVar(&p.withC, "c", "", "a bench built with cgo and the tag secp256k1, to be measured too")
-	flags.StringVar(&p.store, "store", "sqlite", "what the bots keep their conversations in")
+	flags.BoolVar(&p.redis, "redis", false, "measure the default build on a redis-server too, started for it")
 	flags.StringVar(&p.budget, "budget", "internal/bench/budget.txt", "the budget file")
 	flags.StringVar(&p.profile, "profile", "", "write CPU profiles of the bots into this directory")
 	flags.IntVar(&p.rounds, "rounds", 7, "rounds; each figure is the median of them")

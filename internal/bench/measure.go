@@ -22,8 +22,9 @@ const (
 
 // plan is what the flags say.
 type plan struct {
-	withC, store, budget, profile string
-	rounds, messages, known       int
+	withC, budget, profile  string
+	redis                   bool
+	rounds, messages, known int
 }
 
 // pair is a subject's two bots: with few and with many known customers.
@@ -54,32 +55,45 @@ func (p plan) measure(ctx context.Context) (_ []figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	subjects := []subject{{"go", self, p.store}}
-	if p.withC != "" {
-		subjects = append(subjects, subject{"c", p.withC, p.store})
-	}
 	bare, err := start(ctx, self, "", "bare")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, bare.stop()) }()
-
-	begin := time.Now()
 	customers, err := newCustomers(active)
 	if err != nil {
 		return nil, err
 	}
-	seed := filepath.Join(dir, "seed.db")
-	known, err := p.seed(ctx, subjects[0], seed, customers)
-	if err != nil {
-		return nil, fmt.Errorf("make a store of %d customers: %w", p.known, err)
+
+	subjects := []subject{{"go", self, "sqlite", dir + "/go-few.db", dir + "/go-many.db"}}
+	if p.withC != "" {
+		subjects = append(subjects, subject{"c", p.withC, "sqlite", dir + "/c-few.db", dir + "/c-many.db"})
 	}
-	fmt.Fprintf(os.Stderr, "a store that knows %d customers: %v\n", p.known, since(begin))
+	if err := p.seed(ctx, subjects[0], customers); err != nil {
+		return nil, err
+	}
+	for _, s := range subjects[1:] {
+		if err := copyFile(s.many, subjects[0].many); err != nil {
+			return nil, err
+		}
+	}
+	if p.redis {
+		url, stop, err := startRedis(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, stop()) }()
+		s := subject{"redis", self, "redis", url + "#few", url + "#many"}
+		if err := p.seed(ctx, s, customers); err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, s)
+	}
 
 	var pairs []*pair
 	for _, s := range subjects {
 		begin := time.Now()
-		pr, err := p.newPair(ctx, s, dir, seed, customers)
+		pr, err := p.newPair(ctx, s, customers)
 		if err != nil {
 			return nil, fmt.Errorf("start %s: %w", s.name, err)
 		}
@@ -97,7 +111,7 @@ func (p plan) measure(ctx context.Context) (_ []figure, err error) {
 	}
 	var figures []figure
 	for _, pr := range pairs {
-		err := pr.finish(ctx, known)
+		err := pr.finish(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", pr.name, err)
 		}
@@ -108,24 +122,20 @@ func (p plan) measure(ctx context.Context) (_ []figure, err error) {
 
 func since(t time.Time) time.Duration { return time.Since(t).Round(100 * time.Millisecond) }
 
-func (p plan) newPair(ctx context.Context, s subject, dir, seed string, known []*customer) (*pair, error) {
+func (p plan) newPair(ctx context.Context, s subject, known []*customer) (*pair, error) {
 	pr := &pair{subject: s}
 	few, err := newCustomers(fewKnown)
 	if err != nil {
 		return nil, err
 	}
-	if pr.few, err = newWorld(ctx, s, filepath.Join(dir, s.name+"-few.db"), few, p.profiling(s, "few")...); err != nil {
-		return nil, err
-	}
-	dsn := filepath.Join(dir, s.name+"-many.db")
-	if err := copyFile(dsn, seed); err != nil {
+	if pr.few, err = newWorld(ctx, s, s.few, few, p.profiling(s, "few")...); err != nil {
 		return nil, err
 	}
 	many := make([]*customer, len(known)) // the same ones, who wrote nothing to this bot yet
 	for i, c := range known {
 		many[i] = &customer{key: c.key, pub: c.pub}
 	}
-	if pr.many, err = newWorld(ctx, s, dsn, many, p.profiling(s, "many")...); err != nil {
+	if pr.many, err = newWorld(ctx, s, s.many, many, p.profiling(s, "many")...); err != nil {
 		return nil, err
 	}
 	for _, w := range []*world{pr.few, pr.many} {
@@ -192,7 +202,7 @@ func bareCPU(bare *process, n int) (time.Duration, error) {
 }
 
 // finish looks at the memory, checks the replies and stops the bots.
-func (pr *pair) finish(ctx context.Context, known int) error {
+func (pr *pair) finish(ctx context.Context) error {
 	for i, w := range []*world{pr.few, pr.many} {
 		u, err := w.bot.usage("")
 		if err != nil {
@@ -201,7 +211,7 @@ func (pr *pair) finish(ctx context.Context, known int) error {
 		pr.after[i] = u.RSS
 		before := 0
 		if w == pr.many {
-			before = known
+			before = seedAnswers
 		}
 		if err := w.check(ctx, before); err != nil {
 			return err

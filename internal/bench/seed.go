@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -18,39 +19,48 @@ import (
 // them.
 const seeders = 128
 
-// seed makes a store in which p.known customers have what one customer has whom
-// a bot answered a few times: their conversation, the ids of messages done, and
-// replies sent. It returns how many answers that were. The given customers are
-// among them; nobody else's key is known to anybody.
-func (p plan) seed(ctx context.Context, s subject, dsn string, customers []*customer) (answers int, err error) {
-	answers = 4
+// seedAnswers is how many answers the known customers had.
+const seedAnswers = 4
+
+// seed fills the store with many known customers: p.known of them have what one
+// customer has whom a bot answered a few times, namely a conversation, the id of
+// a message done, and a reply sent. The given customers are among them;
+// nobody else's key is known to anybody.
+func (p plan) seed(ctx context.Context, s subject, customers []*customer) (err error) {
+	begin := time.Now()
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("make a store of %d customers: %w", p.known, err)
+		}
+		fmt.Fprintf(os.Stderr, "%s: a store that knows %d customers: %v\n", s.store, p.known, since(begin))
+	}()
 	model, err := newCustomers(1)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	w, err := newWorld(ctx, s, dsn, model)
+	w, err := newWorld(ctx, s, s.many, model)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if err = w.prepare(ctx, answers); err == nil {
-		_, err = w.oneByOne(ctx, answers)
+	if err = w.prepare(ctx, seedAnswers); err == nil {
+		_, err = w.oneByOne(ctx, seedAnswers)
 	}
 	if err = errors.Join(err, w.close()); err != nil {
-		return 0, err
+		return err
 	}
 
-	store, closeStore, err := openStore(s.store, dsn)
+	store, closeStore, err := openStore(ctx, s.store, s.many)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer func() { err = errors.Join(err, closeStore()) }()
 	now := time.Now()
 	conv, err := store.Load(ctx, model[0].pub, now)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	if len(conv.State) == 0 {
-		return 0, errors.New("the bot kept nothing of its customer")
+		return errors.New("the bot kept nothing of its customer")
 	}
 	queue := make(chan nostrbot.PubKey)
 	errs := make([]error, seeders)
@@ -75,7 +85,7 @@ func (p plan) seed(ctx context.Context, s subject, dsn string, customers []*cust
 	}
 	close(queue)
 	wg.Wait()
-	return answers, errors.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // know writes a customer into the store, as if answered once.
