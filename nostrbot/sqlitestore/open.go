@@ -74,8 +74,9 @@ func open(path string, patience time.Duration) (_ *Store, err error) {
 		"secure_delete(on)", "journal_size_limit(67108864)", checkpoint), patience); err != nil {
 		return nil, err
 	}
-	// query_only keeps a slip in a read from becoming a second writer.
-	if s.reads, err = sql.Open("sqlite", dsn(path, patience, "query_only(on)")); err != nil {
+	// query_only keeps a slip in a read from becoming a second writer. The
+	// cache is small, since SQLite empties it whenever somebody has written.
+	if s.reads, err = sql.Open("sqlite", dsn(path, patience, "query_only(on)", "cache_size(-256)")); err != nil {
 		return nil, err
 	}
 	s.reads.SetMaxOpenConns(readers)

@@ -21,7 +21,7 @@ const (
 	// company is how long a write waits for others, when others came with the
 	// one before: under load a transaction costs the less for each, the more
 	// share it.
-	company = 3 * time.Millisecond
+	company = 6 * time.Millisecond
 	// noHurry is how long a write waits for others that nobody's answer
 	// depends on.
 	noHurry = 5 * time.Millisecond
