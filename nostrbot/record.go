@@ -4,8 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -35,9 +38,29 @@ type record struct {
 // heard is a message that was handled. Clients that send each DM both ways
 // produce twins: the same text, about the same date, the other protocol.
 type heard struct {
-	Digest string   `json:"d"`
-	At     int64    `json:"at"`
-	Via    Protocol `json:"via"`
+	Digest string // 16 hex digits
+	At     int64  // unix seconds
+	Via    Protocol
+}
+
+// MarshalText writes "digest at via". With sixteen of them in each record, JSON
+// objects would be most of what a turn reads and writes.
+func (h heard) MarshalText() ([]byte, error) {
+	b := append(make([]byte, 0, 40), h.Digest...)
+	b = strconv.AppendInt(append(b, ' '), h.At, 10)
+	return append(append(b, ' '), h.Via...), nil
+}
+
+// UnmarshalText reads what MarshalText wrote.
+func (h *heard) UnmarshalText(text []byte) error {
+	digest, rest, _ := strings.Cut(string(text), " ")
+	at, via, ok := strings.Cut(rest, " ")
+	var err error
+	if h.At, err = strconv.ParseInt(at, 10, 64); err != nil || !ok {
+		return errors.New("a recent message is not as it was written")
+	}
+	h.Digest, h.Via = digest, Protocol(via)
+	return nil
 }
 
 const (
