@@ -27,6 +27,7 @@ type claims struct {
 	store  Claimer // nil: everybody is ours
 	holder string
 	lease  time.Duration
+	beat   time.Duration // how long an idle claim is kept, and the longest wait for another's
 
 	mu   sync.Mutex
 	held map[PubKey]*claim
@@ -41,17 +42,19 @@ type claim struct {
 	given chan struct{} // set while it is being given back; closed after that
 }
 
-// The parts of a lease: a claim is prolonged when a third of it is over, is not
-// relied on in the last third, and is given back when idle for a tenth. That
-// is also how long others wait at most before they look again.
 const (
+	// A claim is prolonged when a third of its lease is over, and is not relied
+	// on in the last third.
 	claimThird = 3
-	claimTenth = 10
-	minLease   = 100 * time.Millisecond
+	// firstLook is how long one who is refused waits before looking whether
+	// the other did the work: longer than most handlers take.
+	firstLook = 20 * time.Millisecond
+	minLease  = 100 * time.Millisecond
 )
 
 func (c *claims) init(b *Bot) {
-	c.bot, c.lease, c.holder, c.held = b, b.cfg.Lease, rand.Text(), map[PubKey]*claim{}
+	c.bot, c.holder, c.held = b, rand.Text(), map[PubKey]*claim{}
+	c.lease, c.beat = b.cfg.Lease, min(b.cfg.Lease/10, time.Second)
 	c.store, _ = b.store.(Claimer)
 }
 
@@ -62,7 +65,7 @@ func (c *claims) run(ctx context.Context) {
 		return
 	}
 	c.wg.Go(func() {
-		tick := time.NewTicker(c.lease / claimTenth)
+		tick := time.NewTicker(c.beat)
 		defer tick.Stop()
 		for {
 			select {
@@ -158,7 +161,7 @@ func (c *claims) tend(ctx context.Context) {
 		switch {
 		case cl.users > 0 && !cl.until.IsZero() && cl.until.Sub(now) < c.lease-c.lease/claimThird:
 			prolong[customer] = cl
-		case cl.users == 0 && now.Sub(cl.idle) >= c.lease/claimTenth:
+		case cl.users == 0 && now.Sub(cl.idle) >= c.beat:
 			cl.given = make(chan struct{})
 			idle[customer] = cl
 		}
@@ -221,7 +224,7 @@ func (c *claims) close(patience time.Duration) {
 // (ErrStopping).
 func (c *claims) turn(customer PubKey, l letter, giveUp bool) error {
 	ctx := c.bot.serving
-	for pause := c.lease / 500; ; pause = min(2*pause, c.lease/claimTenth) {
+	for pause := firstLook; ; pause = min(2*pause, c.beat) {
 		wait, err := c.take(ctx, customer)
 		if err != nil {
 			return fmt.Errorf("claim: %w", err)
@@ -277,7 +280,7 @@ func (c *claims) send(ctx context.Context, customer PubKey, round func() (wait t
 		}
 		return resendMin, false
 	case wait > 0:
-		return min(wait, c.lease/claimTenth), false
+		return min(wait, c.beat), false
 	}
 	defer c.put(customer)
 	return round()

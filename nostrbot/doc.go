@@ -34,8 +34,13 @@
 // signature and, for NIP-17, the tie between seal and rumor were checked; see
 // package dm.
 //
+// Many processes, one bot. Processes with the same key that share a Store, such
+// as that of package redisstore, share the work: each message is committed by
+// exactly one of them, and when one dies the others finish what it began; see
+// [Claimer].
+//
 // How durable all this is, the Store says: [NewMemory] forgets at exit;
-// package sqlitestore does not.
+// packages sqlitestore and redisstore do not.
 //
 // # What a handler must do
 //

@@ -97,6 +97,18 @@ type Run struct {
 // handler for the same message. It saves work and side effects; what keeps the
 // outcome right is the revision that Commit checks, since a process may be
 // paused for longer than any lease.
+//
+// A [Bot] whose Store is a Claimer claims a customer before it handles their
+// messages or sends to them, for [Config].Lease, and prolongs the claim while a
+// handler runs, however long that takes. The other processes, which get the same
+// messages from the relays, wait without holding anybody up, and see from the
+// ledger that the message was handled. When a process dies, or stands still for
+// longer than its lease, another takes over, handles what was not committed and
+// sends what was not sent. If the first then wakes in the midst of a handler, the
+// handler runs to its end beside the other's, or after it; whoever commits
+// first is heard, and the other's state and replies are dropped. So what a
+// handler does outside of the Store must bear being done twice, as after a
+// crash: that is what [Message].Key is for.
 type Claimer interface {
 	// Claim takes or prolongs the right for holder, until lease has passed by
 	// the Store's clock. It returns zero when holder has it now, else how

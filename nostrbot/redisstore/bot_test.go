@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/dmshop/dmshop/nostrbot"
+	"github.com/dmshop/dmshop/nostrbot/nostrbottest"
 	"github.com/dmshop/dmshop/nostrbot/redisstore"
 )
 
@@ -56,6 +57,7 @@ func botProcess() error {
 	bot, err := nostrbot.New(nostrbot.Config{
 		Signer: nostrbot.Nsec(os.Getenv(botKey)), Relays: strings.Split(os.Getenv(botRelays), ","),
 		Store: plannedStore{store, p}, Lease: botLease,
+		Grace:  2 * nostrbottest.Patience, // a stop that waits for it is a fault
 		Logger: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

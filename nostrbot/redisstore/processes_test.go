@@ -33,7 +33,7 @@ func TestProcesses(t *testing.T) {
 	t.Parallel()
 	customers, messages, rounds := 4, 4, 1
 	if full {
-		customers, messages, rounds = 20, 20, 3
+		customers, messages, rounds = 12, 12, 3
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
