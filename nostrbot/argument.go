@@ -11,7 +11,7 @@ import (
 type argType struct {
 	hint  string
 	value reflect.Type
-	parse func(word string) (any, error)
+	parse func(word string) (value any, ok bool)
 }
 
 func builtInTypes() map[string]*argType {
@@ -23,7 +23,10 @@ func builtInTypes() map[string]*argType {
 }
 
 func newArgType[T any](hint string, parse func(string) (T, error)) *argType {
-	return &argType{hint, reflect.TypeFor[T](), func(s string) (any, error) { return parse(s) }}
+	return &argType{hint, reflect.TypeFor[T](), func(word string) (any, bool) {
+		v, err := parse(word)
+		return v, err == nil
+	}}
 }
 
 // parseNpub takes the nostr: form too, which clients put in for a mention

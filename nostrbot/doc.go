@@ -42,6 +42,35 @@
 // How durable all this is, the Store says: [NewMemory] forgets at exit;
 // packages sqlitestore and redisstore do not.
 //
+// # Middleware and commands
+//
+// A command is declared by its pattern: "pay AMOUNT:int [TO:npub]" has typed
+// arguments ([Arg]; [ArgType] for types of your own), and usage and help come
+// from the declaration. Middleware ([Bot.Use]) lies around handlers; a [Group]
+// is commands with middleware, and maybe a heading, of their own. Ready are
+// [RateLimit], [ProofOfWork], [MaxAge], [MaxText], [Allow], [Block],
+// [LoopBreaker], [Timeout], [Log] and [Recover]:
+//
+//	bot.Use(nostrbot.Log(logger), nostrbot.LoopBreaker(8, time.Minute), nostrbot.RateLimit(20, time.Minute))
+//	money := bot.Group(nostrbot.MaxAge(10*time.Minute, "")).Heading("Orders")
+//	money.Command("buy SKU", "order it", buy)
+//
+// Middleware runs again with its handler. Those that count judge a message once,
+// by its id; one of your own must do so too.
+//
+// # Languages
+//
+// [Message.Say] answers with a text by its id, in the customer's language, which
+// [Message.SetLang] sets and the conversation keeps. [Config].Texts has the
+// texts; package i18n reads them from files. The library's own sentences
+// ([Sentences]) have ids as well. Wherever a declaration takes a text (a
+// summary, a heading, [Say]), it may be an id.
+//
+// # Watching it
+//
+// [Bot.HealthHandler] is for probes, [Hook] for alarms, package metrics for
+// Prometheus. No log of the library holds a message's text or a secret key.
+//
 // # What a handler must do
 //
 // A handler may run again for one message: after a crash before the commit,

@@ -68,7 +68,7 @@ func (s Seconds) MarshalJSON() ([]byte, error) {
 	return fmt.Appendf(nil, "%.3f", time.Duration(s).Seconds()), nil
 }
 
-func (r *HealthReport) fault(format string, args ...any) {
+func (r *HealthReport) faultf(format string, args ...any) {
 	r.Reasons = append(r.Reasons, fmt.Sprintf(format, args...))
 }
 
@@ -97,10 +97,10 @@ func checkRunning(b *Bot, _ context.Context, _ HealthLimits, r *HealthReport) {
 	select {
 	case <-b.started:
 		if b.handlers.Err() != nil {
-			r.fault("the bot has stopped")
+			r.faultf("the bot has stopped")
 		}
 	default:
-		r.fault("the bot has not started")
+		r.faultf("the bot has not started")
 	}
 }
 
@@ -118,7 +118,7 @@ func checkRelays(b *Bot, _ context.Context, limits HealthLimits, r *HealthReport
 		r.Relays = append(r.Relays, relayHealth(l))
 	}
 	if live < limits.Relays {
-		r.fault("the inbox is live on %d of %d relays, and must be on %d", live, len(r.Relays), limits.Relays)
+		r.faultf("the inbox is live on %d of %d relays, and must be on %d", live, len(r.Relays), limits.Relays)
 	}
 }
 
@@ -132,7 +132,7 @@ func relayHealth(l relay.Leg) RelayHealth {
 
 func checkStore(b *Bot, ctx context.Context, _ HealthLimits, r *HealthReport) {
 	if _, err := b.store.Load(ctx, b.me, r.At); err != nil {
-		r.fault("the store does not answer: %v", err)
+		r.faultf("the store does not answer: %v", err)
 	}
 }
 
@@ -144,13 +144,13 @@ func checkUnsent(b *Bot, ctx context.Context, limits HealthLimits, r *HealthRepo
 	for looked := 0; looked < maxUnsentCustomers; {
 		customers, err := b.store.Pending(ctx, after, outboxPage)
 		if err != nil {
-			r.fault("the outbox cannot be read: %v", err)
+			r.faultf("the outbox cannot be read: %v", err)
 			return
 		}
 		for _, c := range customers {
 			oldest, err := b.store.Parcels(ctx, c, 1)
 			if err != nil {
-				r.fault("the outbox cannot be read: %v", err)
+				r.faultf("the outbox cannot be read: %v", err)
 				return
 			}
 			for _, p := range oldest {
@@ -163,6 +163,6 @@ func checkUnsent(b *Bot, ctx context.Context, limits HealthLimits, r *HealthRepo
 		}
 	}
 	if age := time.Duration(r.Unsent); age > limits.Unsent {
-		r.fault("a reply has been waiting for a relay for %v, and may for %v", age.Round(time.Second), limits.Unsent)
+		r.faultf("a reply has been waiting for a relay for %v, and may for %v", age.Round(time.Second), limits.Unsent)
 	}
 }

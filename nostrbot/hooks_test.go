@@ -22,7 +22,7 @@ type diary struct {
 	bot   *nostrbot.Bot
 }
 
-func (d *diary) write(format string, args ...any) {
+func (d *diary) writef(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lines = append(d.lines, fmt.Sprintf(format, args...))
@@ -34,24 +34,24 @@ func (d *diary) has(line string) bool {
 	return slices.ContainsFunc(d.lines, func(l string) bool { return strings.HasPrefix(l, line) })
 }
 
-func (d *diary) OnStart(b *nostrbot.Bot) { d.bot = b; d.write("start") }
+func (d *diary) OnStart(b *nostrbot.Bot) { d.bot = b; d.writef("start") }
 func (d *diary) OnMessageHandled(h nostrbot.MessageHandled) {
-	d.write("handled %s %s %s replies=%d attempts=%d", h.Command, h.Via, h.Outcome, h.Replies, h.Attempts)
+	d.writef("handled %s %s %s replies=%d attempts=%d", h.Command, h.Via, h.Outcome, h.Replies, h.Attempts)
 }
 func (d *diary) OnMessageRefused(r nostrbot.MessageRefused) {
-	d.write("refused %s %s", r.Command, r.Reason)
+	d.writef("refused %s %s", r.Command, r.Reason)
 }
 func (d *diary) OnHandlerFailed(f nostrbot.HandlerFailed) {
-	d.write("failed %s panicked=%v", f.Command, f.Panicked)
+	d.writef("failed %s panicked=%v", f.Command, f.Panicked)
 }
 func (d *diary) OnReplyDelivered(r nostrbot.ReplySettled) {
-	d.write("delivered %s to %d relays", r.Via, len(r.Relays))
+	d.writef("delivered %s to %d relays", r.Via, len(r.Relays))
 }
 func (d *diary) OnReplyGivenUp(r nostrbot.ReplySettled) {
-	d.write("given up %s to %d relays", r.Via, len(r.Relays))
+	d.writef("given up %s to %d relays", r.Via, len(r.Relays))
 }
-func (d *diary) OnRelayUp(string)                { d.write("up") }
-func (d *diary) OnRelayDown(_ string, err error) { d.write("down %v", err != nil) }
+func (d *diary) OnRelayUp(string)                { d.writef("up") }
+func (d *diary) OnRelayDown(_ string, err error) { d.writef("down %v", err != nil) }
 
 // broken is a hook that panics.
 type broken struct{}

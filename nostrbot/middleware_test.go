@@ -78,6 +78,30 @@ func TestRateLimit_CountsAMessageOnceHoweverOftenItRuns(t *testing.T) {
 	require.Equal(t, "silent", result(t, h, at(1, "d", 0)))
 }
 
+// The same with a bot that tries a failing handler again.
+func TestRateLimit_RetriesOfTheBotAreNotCounted(t *testing.T) {
+	t.Parallel()
+	n := newNet(t)
+	runs := 0
+	n.run(t, nostrbot.Config{OnError: func(context.Context, *nostrbot.Message, error) {}}, func(b *nostrbot.Bot) {
+		b.Use(nostrbot.RateLimit(2, time.Hour))
+		b.Fallback(func(_ context.Context, m *nostrbot.Message) error {
+			if runs++; runs < 4 {
+				return errors.New("not yet")
+			}
+			m.Replyf("run %d", runs)
+			return nil
+		})
+	})
+	alice := n.person(t)
+	alice.says("1", nostrbot.NIP17)
+	alice.hears("run 4")
+	alice.says("2", nostrbot.NIP17)
+	alice.hears("run 5")
+	alice.says("3", nostrbot.NIP17)
+	alice.hears("That is more than I can answer. Please wait 1800 seconds before you go on.")
+}
+
 func TestProofOfWork_AsksStrangersOnly(t *testing.T) {
 	t.Parallel()
 	h := nostrbot.ProofOfWork(20)(nostrbot.Say("ok"))

@@ -145,8 +145,8 @@ func (c *command) answer(h Handler) Handler {
 			if !ok {
 				continue
 			}
-			v, err := a.kind.parse(raw)
-			if err != nil {
+			v, ok := a.kind.parse(raw)
+			if !ok {
 				m.Say(textBadArgument, Data{"Name": a.name, "Want": m.translate(a.kind.hint), "Usage": c.usage()})
 				return nil
 			}

@@ -59,7 +59,7 @@ func TestLang_IsKeptWithTheConversation(t *testing.T) {
 	n, store := newNet(t), nostrbot.NewMemory()
 	wire := func(b *nostrbot.Bot) {
 		b.Command("lang TAG", "", func(_ context.Context, m *nostrbot.Message) error {
-			if err := m.SetLang(m.Arg("TAG")); err != nil {
+			if m.SetLang(m.Arg("TAG")) != nil {
 				m.Reply("no such language")
 				return nil
 			}

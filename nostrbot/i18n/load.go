@@ -59,7 +59,7 @@ type loader struct {
 	faults []error
 }
 
-func (l *loader) fault(name, format string, args ...any) {
+func (l *loader) faultf(name, format string, args ...any) {
 	l.faults = append(l.faults, fmt.Errorf("%s: %w", name, fmt.Errorf(format, args...)))
 }
 
@@ -68,7 +68,7 @@ func (l *loader) file(fsys fs.FS, name string) {
 	lang := stem[strings.LastIndex(stem, ".")+1:]
 	tag, err := language.Parse(lang)
 	if err != nil {
-		l.fault(name, "%q is no language: name the file by a BCP 47 tag, such as de.toml", lang)
+		l.faultf(name, "%q is no language: name the file by a BCP 47 tag, such as de.toml", lang)
 		return
 	}
 	content, err := fs.ReadFile(fsys, name)
@@ -78,7 +78,7 @@ func (l *loader) file(fsys fs.FS, name string) {
 	}
 	file, err := l.bundle.ParseMessageFileBytes(content, name)
 	if err != nil {
-		l.fault(name, "%w", err)
+		l.faultf(name, "%w", err)
 		return
 	}
 	if l.ids[tag] == nil {
@@ -91,15 +91,15 @@ func (l *loader) file(fsys fs.FS, name string) {
 
 func (l *loader) message(name string, tag language.Tag, m *i18n.Message) {
 	if m.Other == "" {
-		l.fault(name, "message %q has no text: give it one, or the plural form \"other\"", m.ID)
+		l.faultf(name, "message %q has no text: give it one, or the plural form \"other\"", m.ID)
 	}
 	if l.ids[tag][m.ID] {
-		l.fault(name, "message %q is there twice in %s: remove one", m.ID, tag)
+		l.faultf(name, "message %q is there twice in %s: remove one", m.ID, tag)
 	}
 	l.ids[tag][m.ID] = true
 	for _, form := range []string{m.Zero, m.One, m.Two, m.Few, m.Many, m.Other} {
 		if _, err := parser.Parse(form, m.LeftDelim, m.RightDelim); err != nil {
-			l.fault(name, "message %q: %w", m.ID, err)
+			l.faultf(name, "message %q: %w", m.ID, err)
 		}
 	}
 }
