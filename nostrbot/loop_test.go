@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -69,4 +70,41 @@ func TestLoopBreaker_CountsAMessageOnceHoweverOftenItRuns(t *testing.T) {
 	require.Equal(t, "pass", result(t, h, at(1, "b", 5)))
 	require.Equal(t, "pass", result(t, h, at(1, "c", 10)))
 	require.Equal(t, "silent", result(t, h, at(1, "d", 15)))
+}
+
+// Two bots that answer whatever they hear, each other too, come to rest.
+func TestLoopBreaker_TwoBotsComeToRest(t *testing.T) {
+	t.Parallel()
+	n := newNet(t)
+	key := newKey(t)
+	me, err := key.PubKey()
+	require.NoError(t, err)
+	other := &net{Relay: n.Relay, botKey: key, bot: me}
+	var diaries [2]diary
+	var bots [2]*nostrbot.Bot
+	for i, n := range []*net{n, other} {
+		cfg := nostrbot.Config{Hooks: []nostrbot.Hook{&diaries[i]}}
+		bots[i], _ = n.run(t, cfg, func(b *nostrbot.Bot) {
+			b.Use(nostrbot.LoopBreaker(4, time.Minute))
+			ping(b)
+			b.Fallback(nostrbot.Say(fmt.Sprintf("bot %d did not understand", i)))
+		})
+	}
+	require.NoError(t, bots[0].Send(t.Context(), other.bot, "hello", "k"))
+	silenced := func() bool { return diaries[0].has("refused  loop") || diaries[1].has("refused  loop") }
+	require.Eventually(t, silenced, patience, time.Millisecond)
+	answered := 0
+	for i := range diaries {
+		diaries[i].mu.Lock()
+		for _, l := range diaries[i].lines {
+			if strings.HasPrefix(l, "handled  nip17 answered") {
+				answered++
+			}
+		}
+		diaries[i].mu.Unlock()
+	}
+	require.Equal(t, 8, answered, "four answers each")
+	alice := n.person(t)
+	alice.says("ping", nostrbot.NIP17)
+	alice.hears("pong") // others are served
 }
