@@ -24,6 +24,9 @@ type attempt struct {
 	// doubts counts the rounds in which a relay accepted the parcel of which
 	// nobody could say whether the customer reads it. Of the sender alone.
 	doubts int
+	// widened tells that relays were tried where the customer may not read. Of
+	// the sender alone.
+	widened bool
 
 	mu    sync.Mutex
 	terms map[string]*terms
@@ -36,12 +39,6 @@ type terms struct {
 	recent  bool
 	working bool // an event with more work is being made
 	refused bool // for good
-}
-
-// passable tells whether later parcels may leave before this one. One that a
-// relay accepted is on its way.
-func (a *attempt) passable(p *Parcel) bool {
-	return p.Attempts >= overtakeAfter || a != nil && a.doubts > 0
 }
 
 // of returns a relay's terms, to be used under a.mu.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -149,10 +150,7 @@ func New(cfg Config) (*Bot, error) {
 		Deliver: b.received,
 		Logger:  cfg.Logger,
 		Client:  cfg.Client,
-		OnUp: func(string) {
-			b.directory.relayUp()
-			b.outbox.relayUp()
-		},
+		OnUp:    b.relayUp,
 
 		OnCaughtUp: b.intake.caughtUp,
 	}
@@ -245,6 +243,15 @@ func (c *Config) setDefaults() {
 	}
 	if c.Canary == 0 {
 		c.Canary = 5 * time.Minute
+	}
+}
+
+// relayUp is told of guests too, which come and go with the parcels for them:
+// those must not hasten each other.
+func (b *Bot) relayUp(url string) {
+	if slices.Contains(b.directory.own, url) {
+		b.directory.relayUp()
+		b.outbox.relayUp()
 	}
 }
 

@@ -41,9 +41,13 @@ type outbox struct {
 
 // sender is the goroutine that serves one customer's parcels.
 type sender struct {
-	wake     chan struct{} // buffered: something changed, look again
-	now      bool          // a relay came up: do not wait for DueAt
-	stay     bool          // else another process may be the one to wait with it
+	wake chan struct{} // buffered: something changed, look again
+	now  bool          // a relay came up: do not wait for DueAt
+	stay bool          // else another process may be the one to wait with it
+	// poor says that the relays where the customer reads did not take a
+	// parcel for some rounds: the next ones are not held up for as long. Of
+	// the sender's goroutine alone, as attempts is.
+	poor     bool
 	attempts map[string]*attempt
 }
 
@@ -146,6 +150,7 @@ func (o *outbox) drain(ctx context.Context) {
 	o.mu.Lock()
 	o.closing = true
 	for _, s := range o.senders {
+		s.now = true
 		s.poke()
 	}
 	o.mu.Unlock()
@@ -195,6 +200,19 @@ func (o *outbox) hurry(s *sender) bool {
 	return now
 }
 
+func (o *outbox) stopping() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.closing
+}
+
+// passable tells whether later parcels may leave before this one: when it was
+// tried for long, also where the customer may not read, or when a relay has it.
+func (s *sender) passable(p *Parcel) bool {
+	a := s.attempts[p.ID]
+	return p.Attempts >= overtakeAfter || a != nil && (a.widened || a.doubts > 0)
+}
+
 // leave ends the sender, unless it was woken meanwhile.
 func (o *outbox) leave(customer PubKey, s *sender) bool {
 	o.mu.Lock()
@@ -234,14 +252,14 @@ func (o *outbox) sendAll(ctx context.Context, s *sender, parcels []Parcel, hurry
 		if wait == 0 || d < wait {
 			wait = max(d, time.Millisecond)
 		}
-		held[p.Via] = held[p.Via] || !s.attempts[p.ID].passable(p)
+		held[p.Via] = held[p.Via] || !s.passable(p)
 	}
 	for _, p := range parcels {
 		if held[p.Via] {
 			continue
 		}
 		// A first try is not hastened: its date keeps it apart from its twin.
-		if early := p.DueAt.Sub(o.bot.now()); early > 0 && (!hurry || p.Attempts == 0) {
+		if early := p.DueAt.Sub(o.bot.now()); early > 0 && (!hurry || p.Attempts == 0 && !o.stopping()) {
 			later(&p, early)
 			continue
 		}
@@ -253,7 +271,7 @@ func (o *outbox) sendAll(ctx context.Context, s *sender, parcels []Parcel, hurry
 		case <-ctx.Done():
 			return resendMin
 		}
-		changed := o.publish(ctx, &p, s.attempts[p.ID])
+		changed := o.publish(ctx, s, &p)
 		<-o.slots
 		if ctx.Err() != nil && p.State == ParcelPending {
 			return resendMin

@@ -46,7 +46,8 @@ func (of *offers) init() {
 //
 // Where a list was found and its relays do not take the parcel, it is left
 // where the customer wrote from too, as a courtesy; that does not count.
-func (o *outbox) publish(ctx context.Context, p *Parcel, a *attempt) (changed bool) {
+func (o *outbox) publish(ctx context.Context, s *sender, p *Parcel) (changed bool) {
+	a := s.attempts[p.ID]
 	to := o.bot.directory.get(ctx, p.To, patience).route(p.Via, p.Relays)
 	listed := to.relays
 	if len(listed) == 0 {
@@ -61,8 +62,9 @@ func (o *outbox) publish(ctx context.Context, p *Parcel, a *attempt) (changed bo
 		}
 		return to.finding == absent || a.doubts >= doubtRounds
 	}
-	tried, wide := listed, p.Attempts >= widenAfter
+	tried, wide := listed, s.poor || p.Attempts >= widenAfter
 	if wide {
+		a.widened = true
 		tried = union(listed, o.beyond(p, to))
 	}
 	targets := a.open(tried)
@@ -75,7 +77,9 @@ func (o *outbox) publish(ctx context.Context, p *Parcel, a *attempt) (changed bo
 	if to.finding != found { // all of them would count
 		listed = union(listed, tried)
 	}
-	return o.judge(ctx, p, a, listed, verdicts, counts)
+	changed = o.judge(ctx, s, p, listed, verdicts, counts)
+	s.poor = p.State != ParcelSent && (s.poor || p.Attempts >= widenAfter)
+	return changed
 }
 
 // union is a and what of b is not in it.
@@ -101,8 +105,8 @@ func (o *outbox) beyond(p *Parcel, to route) []string {
 // judge moves p by what the relays said.
 //
 // listed are the relays whose refusals are the end of it.
-func (o *outbox) judge(ctx context.Context, p *Parcel, a *attempt, listed []string, verdicts []relay.Verdict, counts func(relay.Verdict) bool) (changed bool) {
-	now := o.bot.now()
+func (o *outbox) judge(ctx context.Context, s *sender, p *Parcel, listed []string, verdicts []relay.Verdict, counts func(relay.Verdict) bool) (changed bool) {
+	a, now := s.attempts[p.ID], o.bot.now()
 	accepted := false
 	for _, v := range verdicts {
 		if v.Delivered() {
@@ -142,7 +146,7 @@ func (o *outbox) judge(ctx context.Context, p *Parcel, a *attempt, listed []stri
 		level = slog.LevelWarn
 	}
 	o.bot.log.Log(ctx, level, "reply not accepted yet", "customer", p.To, "message", p.ID, "via", p.Via,
-		"attempts", p.Attempts, "passable", a.passable(p), "verdicts", slogVerdicts(verdicts))
+		"attempts", p.Attempts, "passable", s.passable(p), "verdicts", slogVerdicts(verdicts))
 	return true
 }
 
