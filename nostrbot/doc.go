@@ -27,8 +27,29 @@
 // Nothing lost, nothing twice. A crash before the commit means that the
 // message is handled again, with the same [Message.Key]; a crash after it
 // means that the same sealed bytes are published again, which relays and
-// clients know as one message. A reply counts as delivered when a relay said
-// OK true; until then it stays in the outbox, across restarts, with backoff.
+// clients know as one message. Until it is delivered it stays in the outbox,
+// across restarts, with backoff, for 14 days; [Bot.Delivery] tells how it
+// stands.
+//
+// Delivered means that a relay which the customer reads said OK true. Where
+// they read, their relay lists say: kind 10050 for NIP-17, else the read relays
+// of kind 10002. If the relays say that there is no list, it is where their
+// message came from. If nobody can say, the reply goes there too, but counts
+// only after some rounds. A list is looked up when a message comes in and
+// remembered for an hour; relays in it that are not the bot's own, three at
+// most, are dialled through a guard that connects to public addresses only.
+//
+// A relay holds up nobody. The first OK that counts lets the customer's next
+// reply go, slower relays are waited for on the side. A relay that wants proof
+// of work or another date gets a new wrap around the same message; one that
+// limits our rate is given the pauses it asks for, by all replies together. A
+// reply that no relay takes lets the later ones pass after four rounds. So
+// replies of one customer and one protocol leave in order, save for such.
+//
+// The inbox is never deaf. Each relay is asked for everything since it was last
+// whole, also after a restart. A relay that says it listens and delivers
+// nothing is found out by a message that the bot sends to itself through it
+// (see [Config].Canary), connected anew, and shown in [Bot.Health].
 //
 // Who wrote is proven. A message reaches a handler only after its id, its
 // signature and, for NIP-17, the tie between seal and rumor were checked; see

@@ -108,5 +108,5 @@ func newer(a, b *nostr.Event) bool {
 }
 
 func sameTags(a, b nostr.Tags) bool {
-	return slices.EqualFunc(a, b, func(x, y nostr.Tag) bool { return slices.Equal(x, y) })
+	return slices.EqualFunc(a, b, slices.Equal[nostr.Tag])
 }

@@ -252,6 +252,9 @@ func (o *outbox) work(p *Parcel, a *attempt, url string, v relay.Verdict) {
 	}
 	o.mu.Lock()
 	ctx := o.ctx // not the round's, which ends before
+	if s := o.senders[p.To]; s != nil {
+		s.stay = true // to use what is being made
+	}
 	o.mu.Unlock()
 	o.offers.Go(func() {
 		select {

@@ -76,7 +76,7 @@ func nonce(to PubKey, parts ...string) string {
 	h := sha256.New()
 	h.Write(to[:])
 	for _, part := range parts {
-		fmt.Fprintf(h, "%d:%s", len(part), part)
+		h.Write(fmt.Appendf(nil, "%d:%s", len(part), part))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }
