@@ -59,11 +59,11 @@ func TestLang_IsKeptWithTheConversation(t *testing.T) {
 	n, store := newNet(t), nostrbot.NewMemory()
 	wire := func(b *nostrbot.Bot) {
 		b.Command("lang TAG", "", func(_ context.Context, m *nostrbot.Message) error {
-			if m.SetLang(m.Arg("TAG")) != nil {
+			if m.SetLang(m.Arg("TAG")) == nil {
+				m.Say("hello", nil)
+			} else {
 				m.Reply("no such language")
-				return nil
 			}
-			m.Say("hello", nil)
 			return nil
 		})
 		b.Command("hi", "ping.summary", func(_ context.Context, m *nostrbot.Message) error {
