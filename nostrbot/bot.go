@@ -119,6 +119,7 @@ type Bot struct {
 	store  Store
 	pool   *relay.Pool
 	router router
+	flows  flows
 
 	declared atomic.Bool // nothing can be declared any more
 	running  atomic.Bool
@@ -127,6 +128,7 @@ type Bot struct {
 	outbox   outbox
 	hooks    hooks
 	intake   intake
+	alarm    alarm
 	claims   claims
 
 	directory directory
@@ -178,6 +180,7 @@ func New(cfg Config) (*Bot, error) {
 	if len(faults) > 0 {
 		return nil, fmt.Errorf("nostrbot: %w", errors.Join(faults...))
 	}
+	b.flows.byName = map[string]*flowCore{}
 	b.directory.init(b, own, index)
 	b.inbox.init(b)
 	b.canary.init(b, own)
@@ -186,6 +189,7 @@ func New(cfg Config) (*Bot, error) {
 	b.outbox.init(b)
 	b.claims.init(b)
 	b.intake.init(b)
+	b.alarm.init(b)
 	return b, nil
 }
 
@@ -263,6 +267,11 @@ func (b *Bot) PubKey() PubKey { return b.me }
 func (b *Bot) Health() []relay.Leg { return b.pool.Health() }
 
 // Runner is something that lives and dies with a bot: it works until ctx ends.
+//
+// One that finds out at its start what happened while the bot was away (invoices
+// that were paid) may also have the method CaughtUp() <-chan struct{}. Timeouts
+// of flows then wait until that channel is closed, at most half a minute, so
+// that what came in time is heard first.
 type Runner interface {
 	Run(ctx context.Context) error
 }
@@ -311,6 +320,7 @@ func (b *Bot) Run(ctx context.Context, with ...Runner) error {
 	chores.Go(func() { b.canary.run(serving) })
 	chores.Go(func() { b.keepLists(serving) })
 	close(b.started)
+	runners.Go(func() { b.alarm.run(ctx, with) })
 	for _, r := range with {
 		runners.Go(func() {
 			if err := r.Run(ctx); err != nil && ctx.Err() == nil {
@@ -339,6 +349,7 @@ func (b *Bot) Run(ctx context.Context, with ...Runner) error {
 	chores.Wait()
 	b.claims.close(min(patience, time.Second))
 	runners.Wait()
+	b.alarm.wait()
 	sockets.Wait()
 	select {
 	case err := <-errs:

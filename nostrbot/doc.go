@@ -92,10 +92,33 @@
 // [Bot.HealthHandler] is for probes, [Hook] for alarms, package metrics for
 // Prometheus. No log of the library holds a message's text or a secret key.
 //
+// # Flows
+//
+// A conversation of several steps is a [Flow]: steps are data, what they do is
+// functions on the author's own typed state.
+//
+//	orders := nostrbot.NewFlow("order",
+//		nostrbot.Step[order]{Name: "pick", Prompt: "espresso or latte?", Text: pick, Within: 15 * time.Minute},
+//		nostrbot.Step[order]{Name: "pay", Prompt: "I brew as soon as it is paid.", NoBack: true,
+//			On: nostrbot.Signals[order]{"settled": brew, "expired": nostrbot.End[order]("Too late.")}},
+//	)
+//	bot.Flow("order", "order a coffee", orders)
+//
+// A run of a flow is part of the customer's conversation, so all of the above
+// holds for it: a step's state, its replies and where the run goes are one
+// commit. What happens outside reaches a run by its own key and never by the
+// customer ([Flow.Signal]): a late payment for an abandoned order cannot
+// confirm the next one. It is handled once, or the caller hears [ErrNoRun]: an
+// order that is gone. Deadlines ([Step].Within) are kept in the Store and go by
+// [Config].Clock; after a downtime, what customers sent in time is heard before
+// they are told that it is too late. [Bot.Flow] says who takes what a customer
+// says, [Flow.Version] how runs survive a change of the bot.
+//
 // # What a handler must do
 //
 // A handler may run again for one message: after a crash before the commit,
 // after an error, or after [ErrConflict]. What it does outside (create an
 // invoice, place an order) must be keyed by [Message.Key], which is the same
-// each time.
+// each time. What belongs to a run of a flow is keyed by [Chat].Key, the same in
+// all its steps.
 package nostrbot

@@ -123,6 +123,15 @@ func ExampleSentences() {
 	}
 	// Output:
 	// nostrbot.bad-argument
+	// nostrbot.flow-back-words
+	// nostrbot.flow-cancel-words
+	// nostrbot.flow-cancelled
+	// nostrbot.flow-help
+	// nostrbot.flow-help-words
+	// nostrbot.flow-no-back
+	// nostrbot.flow-outdated
+	// nostrbot.flow-timed-out
+	// nostrbot.flow-too-many
 	// nostrbot.help
 	// nostrbot.not-allowed
 	// nostrbot.sorry

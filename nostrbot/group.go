@@ -1,6 +1,7 @@
 package nostrbot
 
 import (
+	"context"
 	"fmt"
 	"slices"
 )
@@ -68,12 +69,26 @@ func (g *Group) Command(pattern, summary string, h Handler) {
 }
 
 // wrap puts the group's middleware around h, and that of the groups it stands
-// in around that.
+// in around that. The bot's own runs once for a message, also where a flow hands
+// the message on to a command.
 func (g *Group) wrap(h Handler) Handler {
-	for ; g != nil; g = g.parent {
-		for _, mw := range slices.Backward(g.middleware) {
-			h = mw(h)
+	for ; g.parent != nil; g = g.parent {
+		h = g.around(h)
+	}
+	inner, outer := h, g.around(h)
+	return func(ctx context.Context, m *Message) error {
+		if m.wrapped {
+			return inner(ctx, m)
 		}
+		m.wrapped = true
+		defer func() { m.wrapped = false }()
+		return outer(ctx, m)
+	}
+}
+
+func (g *Group) around(h Handler) Handler {
+	for _, mw := range slices.Backward(g.middleware) {
+		h = mw(h)
 	}
 	return h
 }

@@ -186,6 +186,7 @@ func (in *intake) accept(held *backlog, o *opening) {
 	switch {
 	case o.Event == nil:
 		held.complete(o.Relay)
+		in.bot.alarm.caughtUp(o.Relay)
 	case o.err != nil:
 		in.refused(o)
 	case o.msg.Kind == 4 || o.msg.Kind == 14: // else a reaction, a file, a deletion: nothing to answer

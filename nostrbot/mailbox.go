@@ -20,8 +20,10 @@ type letter struct {
 	receivedAt time.Time // when its first attempt began
 	attempts   int       // this one included
 
-	do   Handler    // set for a job
-	done chan error // hears the end of a job; buffered
+	do     Handler    // set for a job
+	giveUp Handler    // in place of a job that keeps failing; nil leaves that to the caller
+	chore  bool       // brings the runs up to date: goes before all else
+	done   chan error // hears the end of a job; buffered
 }
 
 // mailboxes holds one queue per customer with something to handle. A goroutine
@@ -116,6 +118,7 @@ func (s *mailboxes) serve(customer PubKey, box *mailbox) {
 		s.mu.Unlock()
 
 		err := s.bot.handle(customer, l)
+		s.bot.flows.starting.over(customer)
 		if l.done != nil {
 			l.done <- err
 		} else if err == nil {

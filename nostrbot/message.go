@@ -62,11 +62,13 @@ type Message struct {
 	refused  string
 	// takesSecrets is asked by ReplySecret; nil in tests of a handler.
 	takesSecrets func() bool
+	walks        *walks
+	wrapped      bool // the bot's middleware runs
 }
 
 // NewMessage makes a message as the bot would, to call a handler in a test.
 func NewMessage(from PubKey, id, text string) *Message {
-	return &Message{ID: id, Key: idempotencyKey(from, id), From: from, Text: text, Via: NIP17, sessions: map[string]json.RawMessage{}}
+	return &Message{ID: id, Key: idempotencyKey(from, id), From: from, Text: text, Via: NIP17, sessions: map[string]json.RawMessage{}, walks: newWalks(nil, time.Now())}
 }
 
 // Reply stages an answer. It leaves only if the handler returns nil, after the

@@ -33,6 +33,8 @@ type record struct {
 	Recent []heard `json:"recent,omitempty"`
 	// Sessions are the bot author's, by name.
 	Sessions map[string]json.RawMessage `json:"sessions,omitempty"`
+	// Walks are the runs of flows that the customer is in.
+	Walks []*walk `json:"runs,omitempty"`
 }
 
 // heard is a message that was handled. Clients that send each DM both ways

@@ -87,7 +87,8 @@ func (b *Bot) Answer(ctx context.Context, m *Message) error {
 	if m.ReceivedAt.IsZero() {
 		m.ReceivedAt = b.now()
 	}
-	return b.router.route(m)(ctx, m)
+	m.walks.now = b.now()
+	return b.route(m)(ctx, m)
 }
 
 func (b *Bot) wrap(h Handler) Handler { return b.router.root.wrap(h) }
@@ -105,6 +106,7 @@ func (b *Bot) finish() {
 		if b.router.fallback == nil {
 			b.Fallback(Say(textUnknown))
 		}
+		b.flows.converse = b.wrap(b.converse)
 		b.declared.Store(true)
 	})
 }
@@ -113,6 +115,17 @@ func (b *Bot) wiring(method string) {
 	if b.declared.Load() {
 		panic("nostrbot: " + method + ": the bot is running; declare everything before Run")
 	}
+}
+
+// takes tells whether a text is a command with arguments that fit.
+func (r *router) takes(text string) bool {
+	name, _, words := split(text)
+	c := r.byName[name]
+	if c == nil {
+		return false
+	}
+	_, ok := c.bind(words)
+	return ok
 }
 
 // route finds the handler and notes the command and its words in m. What comes

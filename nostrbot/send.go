@@ -113,6 +113,11 @@ func (b *Bot) Do(ctx context.Context, customer PubKey, key string, h Handler) er
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	return b.do(ctx, customer, letter{id: "do:" + key, do: h})
+}
+
+// do hands a job to the mailbox and waits for its end.
+func (b *Bot) do(ctx context.Context, customer PubKey, l letter) error {
 	if ctx.Value(inMailbox{}) == customer {
 		return fmt.Errorf("nostrbot: do: %w", ErrInMailbox)
 	}
@@ -121,7 +126,7 @@ func (b *Bot) Do(ctx context.Context, customer PubKey, key string, h Handler) er
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	l := letter{id: "do:" + key, do: h, done: make(chan error, 1)}
+	l.done = make(chan error, 1)
 	if !b.boxes.put(customer, l) {
 		return ErrStopping
 	}

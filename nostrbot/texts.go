@@ -34,6 +34,16 @@ const (
 	textTooFast     = "nostrbot.too-fast"
 	textWorkWanted  = "nostrbot.work-wanted"
 	textNotAllowed  = "nostrbot.not-allowed"
+
+	textWordsHelp     = "nostrbot.flow-help-words"
+	textWordsBack     = "nostrbot.flow-back-words"
+	textWordsCancel   = "nostrbot.flow-cancel-words"
+	textFlowHelp      = "nostrbot.flow-help"
+	textFlowNoBack    = "nostrbot.flow-no-back"
+	textFlowCancelled = "nostrbot.flow-cancelled"
+	textFlowTimedOut  = "nostrbot.flow-timed-out"
+	textFlowTooMany   = "nostrbot.flow-too-many"
+	textFlowOutdated  = "nostrbot.flow-outdated"
 )
 
 var ownTexts = map[string]string{
@@ -50,6 +60,16 @@ var ownTexts = map[string]string{
 	textTooFast:     "That is more than I can answer. Please wait {{.Seconds}} seconds before you go on.",
 	textWorkWanted:  "To keep spam out, I ask for {{.Bits}} bits of proof of work (NIP-13) with the first message. Please set that in your client and write again.",
 	textNotAllowed:  "Sorry, that is not open to you.",
+
+	textWordsHelp:     "help",
+	textWordsBack:     "back",
+	textWordsCancel:   "cancel",
+	textFlowHelp:      `Say "{{.Back}}" to go a step back, "{{.Cancel}}" to stop here. /help lists what else I can do.`,
+	textFlowNoBack:    "There is no way back from here.",
+	textFlowCancelled: "Cancelled.",
+	textFlowTimedOut:  "I waited for a while and stopped here. Please start again when you like.",
+	textFlowTooMany:   "Several things of yours are open already. Please finish or cancel one of them first.",
+	textFlowOutdated:  "I was changed meanwhile and cannot go on where we were, sorry. Please start again.",
 }
 
 // Sentences are the library's own, in English, by the ids under which

@@ -39,7 +39,7 @@ func (b *Bot) handle(customer PubKey, l letter) error {
 		case !errors.As(err, &failure):
 			doubt = true
 			b.log.Error("store failed, trying again", "customer", customer, "message", l.id, "err", err)
-		case l.do != nil:
+		case l.do != nil && l.giveUp == nil:
 			return failure.err // the caller decides
 		default:
 			if attempt++; attempt > b.cfg.Attempts && !giveUp {
@@ -77,34 +77,48 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	if err != nil {
 		return err
 	}
+	if chore := b.chore(rec, conv.Rev, l, now); chore != nil {
+		if err := b.handle(customer, *chore); err != nil {
+			return err
+		}
+		return ErrConflict // with ourselves: look again
+	}
 	m := &Message{
 		ID: l.id, Key: idempotencyKey(customer, l.id), From: customer,
 		Text: l.text, SentAt: l.sentAt, ReceivedAt: l.receivedAt, Via: l.via, Known: rec.Known, Work: l.work,
 		sessions: maps.Clone(rec.Sessions), lang: rec.Lang, texts: b.cfg.Texts, log: b.log,
+		walks: newWalks(rec.Walks, now),
+	}
+	if l.do != nil {
+		m.Via = rec.Via
 	}
 	var h Handler
 	twin := false
 	switch {
+	case giveUp && l.giveUp != nil:
+		h = l.giveUp
 	case l.do != nil:
-		m.Via = rec.Via
 		h = l.do
 	case giveUp:
 		h = Say(b.cfg.Sorry)
 	case rec.note(l): // the twin was answered
 		h, twin = nil, true
 	default:
-		h = b.router.route(m)
+		h = b.route(m)
 	}
 	if l.do == nil {
 		rec.wrote(l, twin, now)
 	}
 	m.takesSecrets = func() bool { return b.takesSecrets(ctx, customer, rec) }
 	if h != nil {
-		if err := b.run(h, m); err != nil {
+		switch err := b.run(h, m); {
+		case err == errNothing:
+			return nil
+		case err != nil:
 			return &handlerError{err}
 		}
 	}
-	rec.Sessions, rec.Lang = m.sessions, m.lang
+	rec.Sessions, rec.Lang, rec.Walks = m.sessions, m.lang, m.walks.all
 	rec.Known = rec.Known || h != nil && l.do == nil && m.refused == ""
 	var replyTo string
 	if l.do == nil {
@@ -112,6 +126,7 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	}
 	parcels, err := b.seal(ctx, customer, rec, m.outgoing(b.cfg.Expire), replyTo, l.id)
 	if err != nil {
+		b.report(ctx, m, err)
 		return &handlerError{err} // such as a reply that is not UTF-8: the author's to mend
 	}
 	state, err := json.Marshal(rec)
@@ -119,7 +134,8 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 		return &handlerError{fmt.Errorf("save conversation: %w", err)}
 	}
 	err = b.store.Commit(ctx, Batch{
-		Customer: customer, Rev: conv.Rev, State: state, Done: []string{l.id}, Parcels: parcels, Now: now,
+		Customer: customer, Rev: conv.Rev, State: state, Done: []string{l.id}, Parcels: parcels,
+		Runs: m.walks.runs(), Ended: m.walks.ended, Now: now,
 	})
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
@@ -130,6 +146,7 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	if len(parcels) > 0 {
 		b.outbox.kick(customer)
 	}
+	b.alarm.set(m.walks.wake())
 	b.handled(m, h, l, giveUp)
 	return nil
 }
@@ -140,21 +157,25 @@ func (b *Bot) run(h Handler, m *Message) (err error) {
 	defer cancel()
 	begin := time.Now()
 	defer func() {
-		if err != nil {
+		if err != nil && err != errNothing {
 			var p *PanicError
 			call(&b.hooks, func(h HookHandlerFailed) {
 				h.OnHandlerFailed(HandlerFailed{
 					Customer: m.From, ID: m.ID, Command: m.Command(), Panicked: errors.As(err, &p), Took: time.Since(begin),
 				})
 			})
-			if b.cfg.OnError != nil {
-				b.cfg.OnError(ctx, m, err)
-			} else {
-				b.logFailure(m, err)
-			}
+			b.report(ctx, m, err)
 		}
 	}()
 	return Recover(h)(ctx, m)
+}
+
+func (b *Bot) report(ctx context.Context, m *Message, err error) {
+	if b.cfg.OnError != nil {
+		b.cfg.OnError(ctx, m, err)
+	} else {
+		b.logFailure(m, err)
+	}
 }
 
 // logFailure reports an error of the author's code without the words of the
