@@ -62,17 +62,19 @@ func (o *outbox) publish(ctx context.Context, s *sender, p *Parcel) (changed boo
 		}
 		return to.finding == absent || a.doubts >= doubtRounds
 	}
+	// Who reads where no relay answers does not wait for its time-out each time.
+	enough := func(v relay.Verdict) bool { return counts(v) || s.poor && v.Delivered() }
 	tried, wide := listed, s.poor || p.Attempts >= widenAfter
 	if wide {
 		a.widened = true
 		tried = union(listed, o.beyond(p, to))
 	}
 	targets := a.open(tried)
-	verdicts := o.offerAll(ctx, *p, a, targets, counts)
+	verdicts := o.offerAll(ctx, *p, a, targets, enough)
 	if !wide && a.refusedBy(listed) {
 		tried = union(nil, o.beyond(p, to))
 		targets = a.open(tried)
-		verdicts = append(verdicts, o.offerAll(ctx, *p, a, targets, counts)...)
+		verdicts = append(verdicts, o.offerAll(ctx, *p, a, targets, enough)...)
 	}
 	if to.finding != found { // all of them would count
 		listed = union(listed, tried)
@@ -175,9 +177,12 @@ func holdOff(verdicts []relay.Verdict) (wait time.Duration, held bool) {
 }
 
 // offerAll publishes to all the relays at once and returns what they said, or
-// as much of it as there is when one accepted that counts: a slow relay does
-// not hold up the next reply. It is not forgotten either; see stragglers.
-func (o *outbox) offerAll(ctx context.Context, p Parcel, a *attempt, targets []string, counts func(relay.Verdict) bool) (verdicts []relay.Verdict) {
+// as much of it as there is when one said enough: a slow relay does not hold up
+// the next reply. It is not forgotten either; see stragglers.
+func (o *outbox) offerAll(ctx context.Context, p Parcel, a *attempt, targets []string, enough func(relay.Verdict) bool) (verdicts []relay.Verdict) {
+	if len(targets) == 1 { // the usual case needs no goroutine
+		return []relay.Verdict{o.offer(ctx, &p, a, targets[0])}
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	answers := make(chan relay.Verdict, len(targets))
 	for _, u := range targets {
@@ -186,7 +191,7 @@ func (o *outbox) offerAll(ctx context.Context, p Parcel, a *attempt, targets []s
 	for range targets {
 		v := <-answers // each ends with ctx
 		verdicts = append(verdicts, v)
-		if rest := len(targets) - len(verdicts); rest > 0 && counts(v) {
+		if rest := len(targets) - len(verdicts); rest > 0 && enough(v) {
 			o.trail(cancel, p.ID, answers, rest)
 			return verdicts
 		}
