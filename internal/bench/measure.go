@@ -31,7 +31,7 @@ type plan struct {
 type pair struct {
 	subject
 	few, many *world
-	rest      int64 // bytes resident before the rounds, with few
+	rest      int64 // bytes resident before there was load, with few
 	rounds    []round
 	after     [2]int64 // bytes resident after the rounds
 }
@@ -138,6 +138,9 @@ func (p plan) newPair(ctx context.Context, s subject, known []*customer) (*pair,
 	if pr.many, err = newWorld(ctx, s, s.many, many, p.profiling(s, "many")...); err != nil {
 		return nil, err
 	}
+	if err := pr.takeRest(ctx); err != nil {
+		return nil, err
+	}
 	for _, w := range []*world{pr.few, pr.many} {
 		warm := len(w.customers)
 		n := warm + p.rounds*p.messages
@@ -152,9 +155,20 @@ func (p plan) newPair(ctx context.Context, s subject, known []*customer) (*pair,
 			return nil, fmt.Errorf("warm up: %w", err)
 		}
 	}
+	return pr, nil
+}
+
+// takeRest looks at the memory of a bot that has answered a few, one by one.
+func (pr *pair) takeRest(ctx context.Context) error {
+	if err := pr.few.prepare(ctx, fewKnown); err != nil {
+		return err
+	}
+	if _, err := pr.few.oneByOne(ctx, fewKnown); err != nil {
+		return fmt.Errorf("warm up: %w", err)
+	}
 	u, err := pr.few.bot.usage("")
 	pr.rest = u.RSS
-	return pr, err
+	return err
 }
 
 func (p plan) profiling(s subject, which string) []string {

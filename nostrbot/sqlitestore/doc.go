@@ -20,7 +20,9 @@
 // share one: a single goroutine collects what is waiting and commits it as one
 // transaction. Where a batch is refused, the transaction is begun again with
 // each batch in a savepoint of its own, so that the refused one harms no other.
-// Nobody gets a result before the fsync. A write whose
+// Nobody gets a result before the fsync. Under load a batch waits a few
+// milliseconds for others, and what [Store.Update] notes about a delivery always
+// does. A write whose
 // ctx ends while it waits is withdrawn, and nothing of it is written; once its
 // transaction is under way it is seen through, and the true result returned.
 //

@@ -39,6 +39,7 @@ type writer struct {
 	done chan struct{} // closed when the goroutine has ended
 
 	changed chan struct{} // holds one token when wait should look again
+	noHurry time.Duration // the constant, but for tests
 
 	mu     sync.Mutex
 	queue  []*job
@@ -60,7 +61,7 @@ func newWriter(dsn string, patience time.Duration) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{db: db, done: make(chan struct{}), changed: make(chan struct{}, 1)}
+	w := &writer{db: db, done: make(chan struct{}), changed: make(chan struct{}, 1), noHurry: noHurry}
 	ctx := context.Background()
 	if w.conn, err = db.Conn(ctx); err == nil {
 		if err = migrate(ctx, w.conn, migrations, patience); err == nil {
@@ -116,7 +117,7 @@ func (w *writer) await(ctx context.Context, j *job) error {
 	}
 	switch {
 	case !j.hurry:
-		j.due = j.due.Add(noHurry)
+		j.due = j.due.Add(w.noHurry)
 	case w.busy:
 		j.due = j.due.Add(company)
 	}
@@ -201,7 +202,7 @@ func (w *writer) wait() bool {
 func (w *writer) look() (left time.Duration, queued int, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	left = noHurry
+	left = w.noHurry
 	now := time.Now()
 	for _, j := range w.queue {
 		left = min(left, j.due.Sub(now))
