@@ -46,7 +46,8 @@
 // A connection that is lost is made anew by the next call. The call that lost
 // it fails, and is not repeated in secret: after a Commit that failed, the
 // outcome is unknown until the caller tries again and hears of it by
-// nostrbot.ErrDone.
+// nostrbot.ErrDone. go-redis also notes failed connections on stderr;
+// redis.SetLogger puts them elsewhere.
 //
 // # Keys
 //
