@@ -203,16 +203,16 @@ func TestDelivery_DeadListHoldsUpTheFirstOnly(t *testing.T) {
 	t.Parallel()
 	net, own := ownRelay(t)
 	dead := newStranger(t)
-	dead.Faults.RefuseConnections(true)
+	dead.Faults.RefuseEvents("error: disk full")
 	bot := net.Bot(t, pong, guests(dead))
 	alice := net.User(t, "alice")
 	lists(alice, dm.KindInboxRelays, dead.url)
 	alice.Says("ping 1")
 	passes(t, net, time.Second, func() bool { return len(dms(own, alice.PubKey())) == 1 })
 	alice.Hears("pong 1")
-	dead.Faults.RefuseConnections(false)
-	dead.Faults.HalfOpen(true) // from now on it does not even refuse
-	net.Clock.Freeze()         // no further round is needed
+	dead.Faults.RefuseEvents("")
+	dead.Faults.SwallowOKs(true) // from now on it does not even refuse
+	net.Clock.Freeze()           // no further round is needed
 	began := time.Now()
 	for _, text := range []string{"2", "3", "4"} {
 		alice.Says("ping " + text).Hears("pong " + text)
