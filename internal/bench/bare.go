@@ -64,11 +64,15 @@ func (x *exchange) wrap(secret, author, to, text string) (nostr.Event, error) {
 }
 
 func (x *exchange) once(n int) error {
-	in, ok := nostr.ParseMessage(x.frame).(*nostr.EventEnvelope)
-	if !ok || !in.Event.CheckID() {
+	message, err := nostr.NewMessageParser().ParseMessage(x.frame)
+	if err != nil {
+		return err
+	}
+	in, ok := message.(*nostr.EventEnvelope)
+	if !ok || !in.CheckID() {
 		return errors.New("no event")
 	}
-	if ok, err := in.Event.CheckSignature(); !ok {
+	if ok, err := in.CheckSignature(); !ok {
 		return fmt.Errorf("signature: %w", err)
 	}
 	rumor, err := nip59.GiftUnwrap(in.Event, func(from, ciphertext string) (string, error) {

@@ -137,8 +137,7 @@ func TextSize(s string) int {
 
 // escapedLen is the length of a byte that is not plain.
 func escapedLen(c byte) int {
-	switch {
-	case c >= ' ' || c == '\b' || c == '\t' || c == '\n' || c == '\f' || c == '\r':
+	if c >= ' ' || c == '\b' || c == '\t' || c == '\n' || c == '\f' || c == '\r' {
 		return 2
 	}
 	return 6
