@@ -2,13 +2,14 @@
 # make quick  the same as go test ./...: no service, no installs
 # make bench  what a bot costs, held against internal/bench/budget.txt; on a quiet machine
 # make test-c the bot's packages on C libsecp256k1 (tag secp256k1)
+# make soak   3 bad relays, 200 customers, a bot that is killed ten times; SOAK_SEED=n repeats a plan
 # make fuzz   each fuzz target for FUZZTIME
 # make lint   golangci-lint; the first run builds it
 
 GO       ?= go
 FUZZTIME ?= 10s
 
-.PHONY: test test-c bench quick fuzz lint deps
+.PHONY: test test-c soak bench quick fuzz lint deps
 
 # The race detector links with gcc, the tag secp256k1 with the library; the
 # Redis store is tested on redis-server.
@@ -38,6 +39,9 @@ bench: deps
 	CGO_ENABLED=0 $(GO) build -o bin/bench ./internal/bench
 	CGO_ENABLED=1 $(GO) build -tags secp256k1 -o bin/bench-c ./internal/bench
 	bin/bench -c bin/bench-c -redis $(BENCH)
+
+soak:
+	DMSHOP_TEST=full $(GO) test -count=1 -timeout 20m -run '^TestSoak$$' -v ./nostrbot/nostrbottest
 
 quick:
 	$(GO) test ./...

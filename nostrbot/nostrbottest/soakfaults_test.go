@@ -22,6 +22,7 @@ type chaos struct {
 	rnd    *rand.Rand
 	every  int // events between two faults, about
 	left   int
+	deck   []int // the kinds of fault that are to come before all of them come again
 	over   bool
 	counts map[string]int
 }
@@ -47,7 +48,12 @@ func (c *chaos) event(*nostr.Event) string {
 	short := time.Duration(1+c.rnd.IntN(100)) * time.Millisecond
 	later := func(undo func()) { time.AfterFunc(short, undo) }
 	fault, refusal := "", ""
-	switch c.rnd.IntN(13) {
+	if len(c.deck) == 0 {
+		c.deck = c.rnd.Perm(13)
+	}
+	kind := c.deck[0]
+	c.deck = c.deck[1:]
+	switch kind {
 	case 0:
 		fault, refusal = "refused", "error: try again"
 	case 1:

@@ -1,0 +1,5 @@
+//go:build !race
+
+package nostrbottest
+
+const racing = false
