@@ -1,11 +1,13 @@
 // Package payments is the contract between a shop and a Lightning wallet.
 //
 // A wallet is a [Provider]: it creates an invoice under a key of the shop's
-// choosing and looks one up. What else a wallet can do (pay, watch, hold,
-// refund) is an interface of its own, found by type assertion, so that no
-// adapter pretends:
+// choosing and looks one up. What else a wallet can do is an interface of its
+// own, found by type assertion, so that no adapter pretends:
 //
 //	if payer, ok := wallet.(payments.Payer); ok { ... }
+//
+// These are [Finder], [Watcher], [WebhookVerifier], [Payer], [Refunder],
+// [Holder] and [Describer].
 //
 // A shop buys what it sells from a [Supplier]: prepare without money, commit,
 // look up.

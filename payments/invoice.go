@@ -113,9 +113,15 @@ type Invoice struct {
 	Amount, Received Msat
 	// Late is set when the money came after ExpiresAt.
 	Late bool
+	// Manual is set when somebody declared it settled by hand, at the
+	// provider: no money need stand behind it.
+	Manual bool
 	// ExpiresAt is when the invoice stops being payable; SettledAt is zero
 	// until it is settled.
 	ExpiresAt, SettledAt time.Time
+	// Deadline is set while the invoice is [Held]: a cautious estimate of
+	// when the node gives the money back on its own.
+	Deadline time.Time
 }
 
 // Provider is all that a shop needs of a wallet. Implementations are safe for

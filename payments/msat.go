@@ -21,6 +21,21 @@ const (
 // ErrAmount is wrapped by the errors of the parsers of amounts.
 var ErrAmount = errors.New("not an amount of money")
 
+// ParseMsat reads an amount with its unit: "1500 sat", as String prints it,
+// "0.00021 BTC" or "1500000 msat". It is for settings and command lines.
+func ParseMsat(s string) (Msat, error) {
+	number, unit, _ := strings.Cut(s, " ")
+	switch unit {
+	case "sat":
+		return ParseSat(number)
+	case "BTC":
+		return ParseBTC(number)
+	case "msat":
+		return parseDecimal(number, 0, unit)
+	}
+	return 0, fmt.Errorf("%w: %q: want a number and one of sat, BTC, msat", ErrAmount, clip(s))
+}
+
 // ParseBTC reads a decimal number of bitcoin, exactly: "0.00021", at most 11
 // decimals (1 msat). Signs, exponents and separators are refused.
 func ParseBTC(s string) (Msat, error) { return parseDecimal(s, 11, "BTC") }
@@ -78,14 +93,23 @@ func (m Msat) CeilSat() Msat {
 }
 
 // String prints satoshi without rounding: "1500 sat", "0.001 sat".
-func (m Msat) String() string {
+func (m Msat) String() string { return m.FormatSat() + " sat" }
+
+// FormatSat is the amount in satoshi as a decimal number without rounding,
+// which ParseSat reads back: "1500", "0.001".
+func (m Msat) FormatSat() string { return m.format(3) }
+
+// FormatBTC is the amount in bitcoin as a decimal number without rounding,
+// which ParseBTC reads back: "0.00021".
+func (m Msat) FormatBTC() string { return m.format(11) }
+
+// format prints m in units of 10^decimals.
+func (m Msat) format(decimals int) string {
 	sign, u := "", uint64(m)
 	if m < 0 {
 		sign, u = "-", -u
 	}
-	s := sign + strconv.FormatUint(u/uint64(Sat), 10)
-	if frac := u % uint64(Sat); frac != 0 {
-		s += strings.TrimRight(fmt.Sprintf(".%03d", frac), "0")
-	}
-	return s + " sat"
+	s := fmt.Sprintf("%0*d", decimals+1, u)
+	point := len(s) - decimals
+	return sign + strings.TrimSuffix(s[:point]+"."+strings.TrimRight(s[point:], "0"), ".")
 }

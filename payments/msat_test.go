@@ -58,6 +58,46 @@ func TestMsat_StringRoundTrip(t *testing.T) {
 	})
 }
 
+func TestMsat_FormatRoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := amounts().Draw(t, "amount")
+		sat, err := payments.ParseSat(m.FormatSat())
+		require.NoError(t, err)
+		require.Equal(t, m, sat)
+		btc, err := payments.ParseBTC(m.FormatBTC())
+		require.NoError(t, err)
+		require.Equal(t, m, btc)
+		any, err := payments.ParseMsat(m.String())
+		require.NoError(t, err)
+		require.Equal(t, m, any)
+		if m > 0 {
+			require.Equal(t, "-"+m.FormatBTC(), (-m).FormatBTC())
+		}
+	})
+	for m, want := range map[payments.Msat]string{
+		0: "0", 1: "0.00000000001", payments.Sat: "0.00000001", 21_000 * payments.Sat: "0.00021", payments.BTC: "1", 21_000_000 * payments.BTC: "21000000",
+		math.MaxInt64: "92233720.36854775807", math.MinInt64: "-92233720.36854775808",
+	} {
+		require.Equal(t, want, m.FormatBTC())
+	}
+}
+
+func TestParseMsat(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]payments.Msat{
+		"1500 sat": 1500 * payments.Sat, "0.5 sat": 500, "0.00021 BTC": 21_000 * payments.Sat, "7 msat": 7, "7.0 msat": 7,
+	} {
+		got, err := payments.ParseMsat(in)
+		require.NoError(t, err, in)
+		require.Equal(t, want, got, in)
+	}
+	for _, in := range []string{"", "1500", "sat", " sat", "1 Sat", "1 btc", "1  sat", "1 sat ", "0.1 msat", "-1 sat", "1 EUR", "1 sat sat"} {
+		_, err := payments.ParseMsat(in)
+		require.ErrorIs(t, err, payments.ErrAmount, "%q", in)
+	}
+}
+
 func TestMsat_CeilSat(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -156,5 +196,21 @@ func FuzzParseBTC(f *testing.F) {
 		exact, ok := new(big.Rat).SetString(s)
 		require.True(t, ok)
 		require.Zero(t, exact.Mul(exact, big.NewRat(int64(payments.BTC), 1)).Cmp(big.NewRat(int64(m), 1)))
+	})
+}
+
+func FuzzParseMsat(f *testing.F) {
+	for _, s := range []string{"1500 sat", "0.00021 BTC", "7 msat", "1", "-1 sat", "1 sat sat"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		m, err := payments.ParseMsat(s)
+		if err != nil {
+			require.ErrorIs(t, err, payments.ErrAmount)
+			return
+		}
+		again, err := payments.ParseMsat(m.String())
+		require.NoError(t, err)
+		require.Equal(t, m, again)
 	})
 }
