@@ -68,9 +68,9 @@ func TestMsat_FormatRoundTrip(t *testing.T) {
 		btc, err := payments.ParseBTC(m.FormatBTC())
 		require.NoError(t, err)
 		require.Equal(t, m, btc)
-		any, err := payments.ParseMsat(m.String())
+		whole, err := payments.ParseMsat(m.String())
 		require.NoError(t, err)
-		require.Equal(t, m, any)
+		require.Equal(t, m, whole)
 		if m > 0 {
 			require.Equal(t, "-"+m.FormatBTC(), (-m).FormatBTC())
 		}

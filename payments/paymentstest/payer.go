@@ -25,12 +25,17 @@ type Purse struct {
 	Balance func(t *testing.T) payments.Msat
 	// MaxFee is given with each payment.
 	MaxFee payments.Msat
+	// Destination is somebody else that a refund can be sent to, Received
+	// what they got so far. Nil where the wallet makes no refunds.
+	Destination func(t *testing.T) string
+	Received    func(t *testing.T) payments.Msat
 }
 
 const price = 1500 * payments.Sat
 
-// TestPayer runs the contract of [payments.Payer]. open is called once per
-// subtest, and clears up with t.Cleanup. Subtests run in parallel.
+// TestPayer runs the contract of [payments.Payer], and that of
+// [payments.Refunder] where the wallet has it. open is called once per subtest,
+// and clears up with t.Cleanup. Subtests run in parallel.
 func TestPayer(t *testing.T, open func(t *testing.T) Purse) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, Purse){
@@ -41,6 +46,9 @@ func TestPayer(t *testing.T, open func(t *testing.T) Purse) {
 		"not an invoice":    testNotAnInvoice,
 		"other networks":    testOtherNetworks,
 		"payment not found": testPaymentNotFound,
+		"refund":            testRefund,
+		"refund at once":    testRefundAtOnce,
+		"refund not valid":  testRefundNotValid,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

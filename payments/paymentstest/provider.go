@@ -2,6 +2,7 @@ package paymentstest
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -24,6 +25,15 @@ type Shop struct {
 	// Advance lets time pass. Nil where the clock is a real one: expiry is
 	// then not tested.
 	Advance func(time.Duration)
+	// Customer is the wallet of somebody else, with plenty of money. Nil
+	// where there is none: hold invoices are then not tested. MaxFee is what
+	// a payment of theirs may cost.
+	Customer payments.Payer
+	MaxFee   payments.Msat
+	// Webhook is a request about the invoice as the provider sends it, signed
+	// at that time with a secret that the wallet takes. Nil where the wallet
+	// verifies no webhooks.
+	Webhook func(t *testing.T, id string, at time.Time) (http.Header, []byte)
 }
 
 // patience bounds the wait for a look-up to see what happened; a wallet that
@@ -33,9 +43,11 @@ const (
 	interval = 20 * time.Millisecond
 )
 
-// TestProvider runs the contract of [payments.Provider]. open returns a shop
-// that has made no invoices; it is called once per subtest, and clears up with
-// t.Cleanup. Subtests run in parallel.
+// TestProvider runs the contract of [payments.Provider], and those of
+// [payments.Finder], [payments.Watcher], [payments.WebhookVerifier],
+// [payments.Holder] and [payments.Describer] where the wallet has them. open
+// returns a shop that has made no invoices; it is called once per subtest, and
+// clears up with t.Cleanup. Subtests run in parallel.
 func TestProvider(t *testing.T, open func(t *testing.T) Shop) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, Shop){
@@ -49,6 +61,19 @@ func TestProvider(t *testing.T, open func(t *testing.T) Shop) {
 		"expire":              testExpire,
 		"not found":           testInvoiceNotFound,
 		"ended context":       testProviderEndedContext,
+		"describe":            testDescribe,
+		"find":                testFind,
+		"watch":               testWatch,
+		"watch resumes":       testWatchResumes,
+		"watch ends":          testWatchEnds,
+		"webhook":             testWebhook,
+		"webhook refused":     testWebhookRefused,
+		"hold and settle":     testHoldSettle,
+		"hold and cancel":     testHoldCancel,
+		"hold, not paid":      testHoldUnpaid,
+		"hold again":          testHoldAgain,
+		"hold, not valid":     testHoldNotValid,
+		"hold to the end":     testHoldDeadline,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,8 +2,10 @@ package sandbox_test
 
 import (
 	"fmt"
+	"net/http"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -17,9 +19,14 @@ func TestProvider(t *testing.T) {
 	t.Parallel()
 	paymentstest.TestProvider(t, func(t *testing.T) paymentstest.Shop {
 		clock := newClock()
-		n := sandbox.New(payments.NewMemoryKV(), sandbox.Options{Now: clock.Now})
+		n := sandbox.New(payments.NewMemoryKV(), sandbox.Options{Now: clock.Now, WebhookSecrets: []string{"new", "old"}})
 		customer := wallet(t, n, "customer")
 		return paymentstest.Shop{
+			Customer: customer,
+			Webhook: func(_ *testing.T, id string, at time.Time) (http.Header, []byte) {
+				body := []byte(fmt.Sprintf(`{"delivery":"d-1","type":"invoice_changed","invoice":%q}`, id))
+				return http.Header{sandbox.SignatureHeader: {sandbox.Sign("old", body, at)}}, body
+			},
 			Provider: wallet(t, n, "shop"),
 			Network:  bolt11.Regtest,
 			Advance:  clock.Advance,
@@ -46,6 +53,9 @@ func TestPayer(t *testing.T) {
 				return create(t, payee, fmt.Sprint(made.Add(1)), amount).Bolt11
 			},
 			Balance: func(t *testing.T) payments.Msat { return balance(t, payer) },
+
+			Destination: func(*testing.T) string { return payee.Address() },
+			Received:    func(t *testing.T) payments.Msat { return balance(t, payee) },
 		}
 	})
 }

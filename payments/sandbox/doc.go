@@ -8,8 +8,9 @@
 //	shop, err := network.Wallet(ctx, "shop")
 //	customer, err := network.Wallet(ctx, "customer")
 //
-// A [Wallet] is a payments.Provider and a payments.Payer. Nothing settles by
-// itself: an invoice is settled when a wallet pays it.
+// A [Wallet] has every capability of package payments: it is paid and pays,
+// finds, watches, sends and verifies webhooks, holds, refunds. Nothing settles
+// by itself: an invoice is settled when a wallet pays it.
 //
 // # What holds
 //
@@ -27,6 +28,10 @@
 // The preimage of an invoice is derived from the wallet's key and the Charge's
 // Key: to create again under one Key, even at the same moment in two processes,
 // gives the very same invoice.
+//
+// Money on hold has left the payer and reached nobody. It goes to the payee
+// when they settle, else back to the payer when they cancel or the hold's time
+// is over; whoever looks first enters that in the journal.
 //
 // The clock decides on expiry when a payment begins, as with a node. A look-up
 // in the same instant may say Expired, and the next one Settled.

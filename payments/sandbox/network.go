@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/dmshop/dmshop/payments"
@@ -36,6 +37,9 @@ type Options struct {
 	// options say later.
 	Opening  payments.Msat
 	Openings map[string]payments.Msat
+	// WebhookSecrets sign webhooks: the first one when sending, any of them
+	// when verifying. None means that webhooks are neither sent nor taken.
+	WebhookSecrets []string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -61,9 +65,9 @@ func New(kv payments.KV, o Options) *Network {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	o.Openings = maps.Clone(o.Openings)
+	o.Openings, o.WebhookSecrets = maps.Clone(o.Openings), slices.Clone(o.WebhookSecrets)
 	r := records{kv}
-	return &Network{options: o, records: r, journal: newJournal(r)}
+	return &Network{options: o, records: r, journal: newJournal(r, o.Now)}
 }
 
 // Wallet opens the wallet of that name, at most 64 of [A-Za-z0-9_.-]. At first

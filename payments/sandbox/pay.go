@@ -11,12 +11,14 @@ import (
 )
 
 // Pay implements payments.Payer: it is the one act that settles an invoice. It
-// costs no fee, and ends at once in success or in an error:
+// costs no fee, and ends at once: in success, pending where the invoice is a
+// hold invoice, or in an error:
 //
 //   - ErrInvalid: no invoice, another amount than r says, or one's own invoice;
 //   - ErrNetwork: not a regtest invoice;
 //   - ErrNoRoute: no wallet of this network made it;
-//   - ErrRejected: another invoice than the payee's of that hash;
+//   - ErrRejected: another invoice than the payee's of that hash, or one that
+//     the payee cancelled;
 //   - ErrAlreadyPaid: another wallet paid it;
 //   - ErrExpired, ErrFunds;
 //   - ErrUnavailable: the KV failed.
@@ -58,8 +60,10 @@ func (w *Wallet) Pay(ctx context.Context, r payments.PayRequest) (payments.Payme
 		switch {
 		case err != nil:
 			return fail(payments.ErrUnavailable, err)
+		case v.payment != nil && v.payment.Act == cancelled:
+			return fail(payments.ErrRejected, errors.New("the payee cancelled the invoice"))
 		case v.payment != nil && v.payment.From == w.name:
-			return succeeded(hash, record), nil
+			return present(*v.payment, record), nil
 		case v.payment != nil:
 			return fail(payments.ErrAlreadyPaid, nil)
 		case inv.Expired(now):
@@ -67,14 +71,16 @@ func (w *Wallet) Pay(ctx context.Context, r payments.PayRequest) (payments.Payme
 		case w.opening+v.moved < r.Amount:
 			return fail(payments.ErrFunds, nil)
 		}
-		added, err := w.network.journal.add(ctx, v, paymentRecord{
-			Hash: hash, From: w.name, To: record.Wallet, Amount: r.Amount, PaidAt: now.UTC(),
-		})
+		p := paymentRecord{Hash: hash, From: w.name, To: record.Wallet, Amount: r.Amount, PaidAt: now.UTC()}
+		if record.For > 0 {
+			p.Act, p.Until = held, p.PaidAt.Add(record.For)
+		}
+		added, err := w.network.journal.add(ctx, v, p)
 		if err != nil {
 			return payments.Payment{}, unknown(op, err)
 		}
 		if added {
-			return succeeded(hash, record), nil
+			return present(p, record), nil
 		}
 		// Another payment was first, perhaps of this invoice: look again.
 	}
@@ -99,9 +105,23 @@ func (w *Wallet) LookupPayment(ctx context.Context, h payments.Hash) (payments.P
 	if err != nil {
 		return payments.Payment{}, refused(op, payments.ErrUnavailable, err)
 	}
-	return succeeded(h, record), nil
+	return present(*v.payment, record), nil
 }
 
-func succeeded(h payments.Hash, r invoiceRecord) payments.Payment {
-	return payments.Payment{Hash: h, State: payments.PaySucceeded, Preimage: payments.Preimage(r.Preimage)}
+// present is what the payer sees of a payment.
+func present(p paymentRecord, r invoiceRecord) payments.Payment {
+	switch seen := (payments.Payment{Hash: p.Hash}); p.Act {
+	case held:
+		seen.State = payments.PayPending
+		return seen
+	case cancelled:
+		seen.State = payments.PayFailed
+		return seen
+	case settled:
+		seen.State, seen.Preimage = payments.PaySucceeded, payments.Preimage(p.Preimage)
+		return seen
+	default:
+		seen.State, seen.Preimage = payments.PaySucceeded, payments.Preimage(r.Preimage)
+		return seen
+	}
 }

@@ -25,17 +25,38 @@ type invoiceRecord struct {
 	Key       string        `json:"key"`    // the Charge's
 	Amount    payments.Msat `json:"amount_msat"`
 	Bolt11    string        `json:"bolt11"`
-	Preimage  secret        `json:"preimage"`
+	Preimage  secret        `json:"preimage,omitzero"` // none in a hold invoice
 	ExpiresAt time.Time     `json:"expires_at"`
+	// For is how long a hold invoice can be held; zero in others.
+	For time.Duration `json:"for_ns,omitzero"`
+	// Hold marks a key as taken by the hold invoice of that hash: such a
+	// record stands where the key's ordinary invoice would.
+	Hold payments.Hash `json:"hold,omitzero"`
 }
 
+// paymentRecord is one entry of the journal. The last one of a hash is what
+// became of its payment.
 type paymentRecord struct {
+	Act    act           `json:"act,omitempty"`
 	Hash   payments.Hash `json:"hash"`
 	From   string        `json:"from"`
 	To     string        `json:"to"`
 	Amount payments.Msat `json:"amount_msat"`
-	PaidAt time.Time     `json:"paid_at"`
+	PaidAt time.Time     `json:"paid_at"` // when this entry was made
+	// Until is when a held payment goes back.
+	Until time.Time `json:"until,omitzero"`
+	// Preimage is of a hold that was settled.
+	Preimage secret `json:"preimage,omitzero"`
 }
+
+type act string
+
+const (
+	paid      act = "" // of an ordinary invoice, at once
+	held      act = "held"
+	settled   act = "settled"   // after held
+	cancelled act = "cancelled" // after held, or of nothing paid
+)
 
 // secret is kept in the clear, in hex.
 type secret [32]byte

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -23,8 +24,14 @@ type Wallet struct {
 }
 
 var (
-	_ payments.Provider = (*Wallet)(nil)
-	_ payments.Payer    = (*Wallet)(nil)
+	_ payments.Provider        = (*Wallet)(nil)
+	_ payments.Finder          = (*Wallet)(nil)
+	_ payments.Watcher         = (*Wallet)(nil)
+	_ payments.WebhookVerifier = (*Wallet)(nil)
+	_ payments.Payer           = (*Wallet)(nil)
+	_ payments.Refunder        = (*Wallet)(nil)
+	_ payments.Holder          = (*Wallet)(nil)
+	_ payments.Describer       = (*Wallet)(nil)
 )
 
 // Name is the wallet's name.
@@ -60,9 +67,10 @@ func (w *Wallet) CreateInvoice(ctx context.Context, c payments.Charge) (payments
 		return payments.Invoice{}, refused(op, payments.ErrUnavailable, err)
 	}
 	if !found {
-		if record, err = w.sign(c, preimage); err != nil {
+		if record, err = w.sign(c, hash, 0); err != nil {
 			return payments.Invoice{}, refused(op, payments.ErrInvalid, err)
 		}
+		record.Preimage = secret(preimage)
 		made, err := w.network.records.create(ctx, invoiceName(hash), record)
 		if err == nil && !made {
 			_, err = w.network.records.read(ctx, invoiceName(hash), &record)
@@ -70,6 +78,9 @@ func (w *Wallet) CreateInvoice(ctx context.Context, c payments.Charge) (payments
 		if err != nil {
 			return payments.Invoice{}, unknown(op, err)
 		}
+	}
+	if !record.Hold.IsZero() {
+		return payments.Invoice{}, refused(op, payments.ErrConflict, errors.New("a hold invoice was made under this key"))
 	}
 	if record.Amount != c.Amount {
 		return payments.Invoice{}, refused(op, payments.ErrConflict, fmt.Errorf("the invoice under this key asks %v, not %v", record.Amount, c.Amount))
@@ -85,15 +96,47 @@ func (w *Wallet) LookupInvoice(ctx context.Context, id string) (payments.Invoice
 	if err != nil {
 		return payments.Invoice{}, refused(op, payments.ErrNotFound, nil)
 	}
+	record, err := w.own(ctx, op, hash)
+	if err != nil {
+		return payments.Invoice{}, err
+	}
+	return w.invoice(ctx, op, hash, record)
+}
+
+// FindInvoices implements payments.Finder: at most one.
+func (w *Wallet) FindInvoices(ctx context.Context, key string) ([]payments.Invoice, error) {
+	const op = "find invoices"
+	hash := payments.Preimage(w.derive("preimage", key)).Hash()
+	var record invoiceRecord
+	found, err := w.network.records.read(ctx, invoiceName(hash), &record)
+	if err == nil && !record.Hold.IsZero() {
+		hash, record = record.Hold, invoiceRecord{}
+		found, err = w.network.records.read(ctx, invoiceName(hash), &record)
+	}
+	switch {
+	case err != nil:
+		return nil, refused(op, payments.ErrUnavailable, err)
+	case !found:
+		return nil, nil
+	}
+	inv, err := w.invoice(ctx, op, hash, record)
+	if err != nil {
+		return nil, err
+	}
+	return []payments.Invoice{inv}, nil
+}
+
+// own reads an invoice that this wallet made.
+func (w *Wallet) own(ctx context.Context, op string, hash payments.Hash) (invoiceRecord, error) {
 	var record invoiceRecord
 	found, err := w.network.records.read(ctx, invoiceName(hash), &record)
 	switch {
 	case err != nil:
-		return payments.Invoice{}, refused(op, payments.ErrUnavailable, err)
-	case !found || record.Wallet != w.name:
-		return payments.Invoice{}, refused(op, payments.ErrNotFound, nil)
+		return record, refused(op, payments.ErrUnavailable, err)
+	case !found || record.Wallet != w.name || record.Bolt11 == "":
+		return record, refused(op, payments.ErrNotFound, nil)
 	}
-	return w.invoice(ctx, op, hash, record)
+	return record, nil
 }
 
 // invoice is the record in its present state.
@@ -106,17 +149,22 @@ func (w *Wallet) invoice(ctx context.Context, op string, hash payments.Hash, r i
 		ID: hash.String(), Key: r.Key, Hash: hash, Bolt11: r.Bolt11,
 		Status: payments.Open, Amount: r.Amount, ExpiresAt: r.ExpiresAt,
 	}
-	switch {
-	case v.payment != nil:
-		inv.Status, inv.Received, inv.SettledAt = payments.Settled, v.payment.Amount, v.payment.PaidAt
-	case !w.network.options.Now().Before(r.ExpiresAt):
+	switch p := v.payment; {
+	case p == nil && !w.network.options.Now().Before(r.ExpiresAt):
 		inv.Status = payments.Expired
+	case p == nil:
+	case p.Act == held:
+		inv.Status, inv.Received, inv.Deadline = payments.Held, p.Amount, p.Until
+	case p.Act == cancelled:
+		inv.Status = payments.Invalid
+	default:
+		inv.Status, inv.Received, inv.SettledAt = payments.Settled, p.Amount, p.PaidAt
 	}
 	return inv, nil
 }
 
-// sign makes the invoice for c.
-func (w *Wallet) sign(c payments.Charge, preimage payments.Preimage) (invoiceRecord, error) {
+// sign makes the invoice for c; blocks are how long a payment may be held.
+func (w *Wallet) sign(c payments.Charge, hash payments.Hash, blocks uint32) (invoiceRecord, error) {
 	life := c.Expiry
 	if life == 0 {
 		life = w.network.options.Expiry
@@ -129,19 +177,18 @@ func (w *Wallet) sign(c payments.Charge, preimage payments.Preimage) (invoiceRec
 	text, err := bolt11.Sign(bolt11.Invoice{
 		Network:     bolt11.Regtest,
 		AmountMsat:  int64(c.Amount),
-		Hash:        preimage.Hash(),
+		Hash:        hash,
 		Secret:      w.derive("secret", c.Key),
 		Description: describe(c.Memo),
 		CreatedAt:   now.Truncate(time.Second),
 		ExpiresAt:   expires,
+
+		MinFinalCLTV: blocks,
 	}, *w.key)
 	if err != nil {
 		return invoiceRecord{}, err
 	}
-	return invoiceRecord{
-		Wallet: w.name, Key: c.Key, Amount: c.Amount, Bolt11: text,
-		Preimage: secret(preimage), ExpiresAt: expires,
-	}, nil
+	return invoiceRecord{Wallet: w.name, Key: c.Key, Amount: c.Amount, Bolt11: text, ExpiresAt: expires}, nil
 }
 
 // derive makes a secret of the wallet's key: the same for the same purpose and
