@@ -98,30 +98,33 @@ const (
 	Invalid Status = "invalid"
 )
 
-// Invoice is an invoice as its provider sees it now.
+// Invoice is an invoice as its provider sees it now. It survives JSON.
 type Invoice struct {
-	// ID is the provider's name for it, what LookupInvoice takes.
-	ID string
+	// ID is the provider's name for it, what LookupInvoice takes: at most 256
+	// bytes.
+	ID string `json:"id"`
 	// Key is the Charge's key, where the provider kept it.
-	Key string
+	Key string `json:"key,omitempty"`
 	// Hash is zero where the provider hides it.
-	Hash Hash
+	Hash Hash `json:"hash,omitzero"`
 	// Bolt11 is the payment request (BOLT 11).
-	Bolt11 string
-	Status Status
+	Bolt11 string `json:"bolt11"`
+	Status Status `json:"status"`
 	// Amount was asked, Received came in; Received may be more.
-	Amount, Received Msat
+	Amount   Msat `json:"amount_msat"`
+	Received Msat `json:"received_msat,omitzero"`
 	// Late is set when the money came after ExpiresAt.
-	Late bool
+	Late bool `json:"late,omitzero"`
 	// Manual is set when somebody declared it settled by hand, at the
 	// provider: no money need stand behind it.
-	Manual bool
+	Manual bool `json:"manual,omitzero"`
 	// ExpiresAt is when the invoice stops being payable; SettledAt is zero
 	// until it is settled.
-	ExpiresAt, SettledAt time.Time
+	ExpiresAt time.Time `json:"expires_at"`
+	SettledAt time.Time `json:"settled_at,omitzero"`
 	// Deadline is set while the invoice is [Held]: a cautious estimate of
 	// when the node gives the money back on its own.
-	Deadline time.Time
+	Deadline time.Time `json:"deadline,omitzero"`
 }
 
 // Provider is all that a shop needs of a wallet. Implementations are safe for
