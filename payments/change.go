@@ -51,9 +51,9 @@ type fact struct {
 	Received Msat   `json:"received_msat,omitzero"`
 }
 
-// complete tells whether nothing more is owed.
+// complete tells whether all the money has come.
 func (e Event) complete() bool {
-	return e == Paid || e == PaidLate || e == PaidOver || e == PaidTwice || e == MarkedPaid
+	return e == Paid || e == PaidLate || e == PaidOver || e == PaidTwice
 }
 
 // read says what an invoice shows to somebody who was told before: what was the
@@ -63,7 +63,9 @@ func read(inv Invoice, before fact, toldUnpaid bool) fact {
 	f := fact{Status: inv.Status, Received: inv.Received}
 	switch inv.Status {
 	case Partial:
-		f.Event = PaidPartial
+		if inv.Received > 0 {
+			f.Event = PaidPartial
+		}
 	case Processing:
 		f.Event = Confirming
 	case Held:

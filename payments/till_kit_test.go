@@ -3,6 +3,8 @@ package payments_test
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -31,7 +33,8 @@ type world struct {
 	mu       sync.Mutex
 	told     []payments.Change
 	toldAt   []time.Time
-	refuse   func(payments.Change) error
+	calls    map[string]int // of the handler, by change
+	refuse   func(call int) error
 }
 
 func bubble(t *testing.T, test func(t *testing.T, w *world)) {
@@ -46,14 +49,29 @@ func newWorld(t *testing.T, kv payments.KV) *world {
 	require.NoError(t, err)
 	customer, err := n.Wallet(t.Context(), "customer")
 	require.NoError(t, err)
-	return &world{t: t, kv: kv, network: n, wallet: paymentstest.NewFaults(shop), customer: customer}
+	return &world{t: t, kv: kv, network: n, wallet: paymentstest.NewFaults(shop), customer: customer, calls: map[string]int{}}
+}
+
+// heard is how often the handler was called for each change.
+func (w *world) heard() map[string]int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.calls)
+}
+
+// refusing lets the handler fail from now on; nil mends it.
+func (w *world) refusing(how func(call int) error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refuse = how
 }
 
 func (w *world) hear(_ context.Context, c payments.Change) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.calls[c.ID]++
 	if w.refuse != nil {
-		if err := w.refuse(c); err != nil {
+		if err := w.refuse(w.calls[c.ID]); err != nil {
 			return err
 		}
 	}
@@ -62,11 +80,17 @@ func (w *world) hear(_ context.Context, c payments.Change) error {
 	return nil
 }
 
-// events are what was told of a key so far.
-func (w *world) events(key string) (events []payments.Event) {
+// changes are what was told so far, and when.
+func (w *world) changes() ([]payments.Change, []time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, c := range w.told {
+	return slices.Clone(w.told), slices.Clone(w.toldAt)
+}
+
+// events are what was told of a key so far.
+func (w *world) events(key string) (events []payments.Event) {
+	changes, _ := w.changes()
+	for _, c := range changes {
 		if c.Key == key {
 			events = append(events, c.Event)
 		}

@@ -39,9 +39,11 @@ type tillRecord struct {
 	Invoice *Invoice `json:"invoice,omitempty"`
 	// Others are invoices of the key that nobody was shown.
 	Others []Invoice `json:"others,omitempty"`
-	// Last is what the newest change says of Invoice, Unpaid whether any said
-	// so, Count how many there were.
+	// Last is what the newest change says of Invoice, Came the money that any
+	// said had come for good, Unpaid whether any said Unpaid, Count how many
+	// there were.
 	Last   fact `json:"last,omitzero"`
+	Came   Msat `json:"came_msat,omitzero"`
 	Unpaid bool `json:"unpaid,omitzero"`
 	Count  int  `json:"count,omitzero"`
 	// Changes are to be told, oldest first.
@@ -101,13 +103,15 @@ func (r *tillRecord) observe(inv Invoice) error {
 	}
 	inv.Key = r.Key
 	f := read(inv, r.Last, r.Unpaid)
-	settled := r.Last.Event.complete() || r.Last.Event == PaidPartial
-	if settled && f.Received < r.Last.Received || r.Last.Event.complete() && !f.Event.complete() {
-		return fmt.Errorf("%v came (%s), and now it says %v, %s", r.Last.Received, r.Last.Event, inv.Received, inv.Status)
+	if f.Received < r.Came || r.Last.Event.complete() && !f.Event.complete() {
+		return fmt.Errorf("%v came, %s, and now it says %v, %s", r.Came, r.Last.Event, inv.Received, inv.Status)
 	}
 	*r.Invoice = inv
 	if f.Event != "" && f != r.Last {
 		r.Last, r.Unpaid = f, r.Unpaid || f.Event == Unpaid
+		if f.Event.complete() || f.Event == PaidPartial || f.Event == MarkedPaid {
+			r.Came = f.Received
+		}
 		r.queue(f.Event, inv)
 	}
 	return nil
