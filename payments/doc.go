@@ -9,6 +9,9 @@
 // These are [Finder], [Watcher], [WebhookVerifier], [Payer], [Refunder],
 // [Holder] and [Describer].
 //
+// A [Till] charges customers with any of them: one invoice per key, looked up
+// until nothing more is expected, and each [Change] told until it is taken.
+//
 // A shop buys what it sells from a [Supplier]: prepare without money, commit,
 // look up.
 //

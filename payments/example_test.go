@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/dmshop/dmshop/payments"
+	"github.com/dmshop/dmshop/payments/sandbox"
 )
 
 func ExampleMsat() {
@@ -52,6 +53,32 @@ func ExamplePreimage() {
 	// Output:
 	// REDACTED REDACTED
 	// proven: true
+}
+
+// An order is charged once, however often it is asked for, and its payment is
+// told until the shop took it.
+func ExampleTill() {
+	ctx, stop := context.WithCancel(context.Background())
+	network := sandbox.New(payments.NewMemoryKV(), sandbox.Options{})
+	wallet, _ := network.Wallet(ctx, "shop")
+	customer, _ := network.Wallet(ctx, "customer")
+
+	till := payments.NewTill(wallet, payments.NewMemoryKV(), payments.TillOptions{})
+	till.OnChange(func(_ context.Context, c payments.Change) error {
+		fmt.Println(c.ID, c.Event, c.Invoice.Received)
+		stop() // the example ends here
+		return nil
+	})
+
+	inv, _ := till.Charge(ctx, payments.Charge{Key: "order-42", Amount: 900 * payments.Sat})
+	again, _ := till.Charge(ctx, payments.Charge{Key: "order-42", Amount: 900 * payments.Sat})
+	fmt.Println("one invoice:", inv.Bolt11 == again.Bolt11)
+	_, _ = customer.Pay(ctx, payments.PayRequest{Bolt11: inv.Bolt11, Amount: inv.Amount})
+	fmt.Println(till.Run(ctx))
+	// Output:
+	// one invoice: true
+	// order-42.1 paid 900 sat
+	// <nil>
 }
 
 func ExampleKV() {

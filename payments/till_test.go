@@ -41,6 +41,64 @@ func TestTill_Paid(t *testing.T) {
 	})
 }
 
+// Another process writes the record while this one looks up: what was seen is
+// not lost.
+func TestTill_Overtaken(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		till := w.till()
+		w.pay(w.charge(till, "order"))
+		later(10 * time.Minute)
+		var once sync.Once
+		w.wallet.Set(paymentstest.Lookup, paymentstest.Fault{At: func() {
+			once.Do(func() {
+				raw, rev, err := w.kv.Get(t.Context(), "till/charge/order")
+				require.NoError(t, err)
+				ok, err := w.kv.Put(t.Context(), "till/charge/order", raw, rev)
+				require.NoError(t, err)
+				require.True(t, ok)
+			})
+		}})
+		w.run(till)
+		later(time.Second)
+		require.Equal(t, []payments.Event{payments.Paid}, w.events("order"))
+	})
+}
+
+func TestTill_UnpaidIsToldAtTheEnd(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		till := w.till()
+		w.run(till)
+		inv := w.charge(till, "order")
+		later(15*time.Minute + 2*time.Second)
+		require.Equal(t, []payments.Event{payments.Unpaid}, w.events("order"))
+		_, toldAt := w.changes()
+		require.WithinDuration(t, inv.ExpiresAt, toldAt[0], 2*time.Second)
+	})
+}
+
+// A hint that comes while the invoice is being looked up is about what that
+// look-up may have missed.
+func TestTill_HintDuringLookup(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, w *world) {
+		till := w.till()
+		inv := w.charge(till, "order")
+		later(10 * time.Minute)
+		var once sync.Once
+		w.wallet.Set(paymentstest.Lookup, paymentstest.Fault{At: func() {
+			once.Do(func() { // seen open, and not answered yet
+				w.pay(inv)
+				require.NoError(t, till.Notify(t.Context(), payments.Notice{ID: inv.ID}))
+			})
+		}})
+		w.run(till)
+		later(time.Second)
+		require.Equal(t, []payments.Event{payments.Paid}, w.events("order"))
+	})
+}
+
 // What the wallet tells of an invoice after a minute, after an hour, after two.
 func TestTill_Surfaces(t *testing.T) {
 	t.Parallel()
@@ -221,6 +279,7 @@ func TestTill_TwoOnOneKV(t *testing.T) {
 		for _, till := range tills {
 			w.run(till)
 		}
+		w.wallet.Set(paymentstest.Create, paymentstest.Fault{Delay: time.Second})
 		var invoices [2][orders]payments.Invoice
 		var wg sync.WaitGroup
 		for i, till := range tills {

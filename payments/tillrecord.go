@@ -98,8 +98,6 @@ func (r *tillRecord) observe(inv Invoice) error {
 		return fmt.Errorf("it now asks %v, and was made for %v", inv.Amount, r.Amount)
 	case inv.Key != "" && inv.Key != r.Key:
 		return errors.New("it is of another key")
-	case inv.Received < 0:
-		return fmt.Errorf("it received %v", inv.Received)
 	}
 	inv.Key = r.Key
 	f := read(inv, r.Last, r.Unpaid)
