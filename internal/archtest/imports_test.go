@@ -72,6 +72,7 @@ var rules = map[string][]string{
 	"internal/redistest":      {},
 	"internal/eventjson":      {"github.com/nbd-wtf/go-nostr", "github.com/mailru/easyjson/..."},
 	"internal/devrelay":       {"github.com/nbd-wtf/go-nostr/...", "github.com/coder/websocket"},
+	"internal/safedial/safedialtest": {"golang.org/x/net/...", "github.com/stretchr/testify/..."},
 	"internal/safedial/devca": {},
 	"internal/safedial":       {"golang.org/x/net/..."},
 }

@@ -73,7 +73,7 @@ func (h *hops) CloseIdleConnections() {
 // checkURL names no part of the URL in its errors: it may hold an address.
 func checkURL(u *url.URL) error {
 	switch {
-	case u.Scheme != "https":
+	case u.Scheme != "https" && (u.Scheme != "http" || !isOnion(u.Hostname())): // Tor encrypts, and there are no certificates
 		return fmt.Errorf("safedial: %w", ErrScheme)
 	case u.User != nil:
 		return fmt.Errorf("safedial: %w", ErrUserinfo)
@@ -85,7 +85,11 @@ func checkURL(u *url.URL) error {
 
 func urlHostPort(u *url.URL) string {
 	port := u.Port()
-	if port == "" {
+	switch {
+	case port != "":
+	case u.Scheme == "http":
+		port = "80"
+	default:
 		port = "443"
 	}
 	return hostPort(u.Hostname(), port)

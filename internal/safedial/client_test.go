@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dmshop/dmshop/internal/safedial"
+	"github.com/dmshop/dmshop/internal/safedial/safedialtest"
 )
 
 // quiet takes the server's complaints about clients that do not trust it.
@@ -27,7 +28,7 @@ func TestTheSandboxLetsThroughExactlyWhatIsListed(t *testing.T) {
 	t.Parallel()
 	host := serve(t, "wallet.example", hello)
 	other := serve(t, "other.example:8443", hello)
-	g := guard(t, safedial.Options{Allow: []safedial.Host{host, other}, Resolver: resolver(func(string) []string {
+	g := guard(t, safedial.Options{Allow: []safedial.Host{host, other}, Resolver: safedialtest.Resolver(func(string) []string {
 		return []string{"127.0.0.1"}
 	})})
 
@@ -68,7 +69,7 @@ func TestACertificateAuthorityCountsForItsHostOnly(t *testing.T) {
 	// And none of them for the rest of the world.
 	a.CA, b.CA = b.CA, a.CA
 	port := netip.MustParseAddrPort(a.Dial).Port()
-	g = guard(t, safedial.Options{Allow: []safedial.Host{a}, Ports: []uint16{port}, Resolver: resolver(func(string) []string {
+	g = guard(t, safedial.Options{Allow: []safedial.Host{a}, Ports: []uint16{port}, Resolver: safedialtest.Resolver(func(string) []string {
 		return []string{"127.0.0.1"}
 	})})
 	g.SetPublic(func(netip.Addr) bool { return true })
@@ -184,13 +185,13 @@ func TestASlowConnectIsGivenUp(t *testing.T) {
 }
 
 func TestNoProxyFromTheEnvironment(t *testing.T) {
-	tr := newTrap(t)
-	t.Setenv("HTTPS_PROXY", "http://"+tr.address("127.0.0.1"))
-	t.Setenv("HTTP_PROXY", "http://"+tr.address("127.0.0.1"))
-	g := guard(t, safedial.Options{Resolver: resolver(func(string) []string { return []string{"10.0.0.1"} })})
+	tr := safedialtest.NewTrap(t)
+	t.Setenv("HTTPS_PROXY", "http://"+tr.Address("127.0.0.1"))
+	t.Setenv("HTTP_PROXY", "http://"+tr.Address("127.0.0.1"))
+	g := guard(t, safedial.Options{Resolver: safedialtest.Resolver(func(string) []string { return []string{"10.0.0.1"} })})
 	_, err := get(t, g, "https://wallet.example/")
 	require.ErrorIs(t, err, safedial.ErrAddress)
-	require.Zero(t, tr.visits(t))
+	require.Zero(t, tr.Visits(t))
 }
 
 func TestWebSocketThroughTheGuard(t *testing.T) {

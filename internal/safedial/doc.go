@@ -14,7 +14,8 @@
 //     check is made on the address of each connect call, after resolution, so
 //     every spelling of an address and every DNS answer that changes between
 //     look-up and dial meets the same check.
-//   - Only https, only the ports asked for (443), no user info, no .onion.
+//   - Only https, only the ports asked for (443), no user info. A .onion host is
+//     refused unless there is a proxy into Tor, and then it may be http.
 //   - At most two redirects, all to the same host, port and scheme.
 //   - A connection is there within 2 s and a whole exchange, body included,
 //     within 5 s, unless set otherwise. No proxy is taken from the environment,

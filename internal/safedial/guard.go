@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/net/proxy"
 )
 
 // What the guard refuses, for errors.Is through any wrapping of net and
@@ -33,7 +35,7 @@ var (
 	// ErrTooLarge is returned by [ReadAll].
 	ErrTooLarge = errors.New("body too large")
 	// ErrOnion means a .onion host, which needs a Tor proxy; none is
-	// configured.
+	// configured ([Options].Onion).
 	ErrOnion = errors.New("onion host without a proxy")
 )
 
@@ -63,6 +65,10 @@ type Options struct {
 	Timeout time.Duration
 	// Resolver looks names up; nil means net.DefaultResolver.
 	Resolver *net.Resolver
+	// Onion is the address ("127.0.0.1:9050") of a SOCKS5 proxy into Tor. It
+	// dials .onion hosts, on ports 80 and 443, and nothing else. Empty means
+	// that they are refused.
+	Onion string
 	// Allow lists the hosts of a sandbox.
 	Allow []Host
 }
@@ -73,6 +79,7 @@ type Guard struct {
 	dialer net.Dialer
 	// sandbox maps "host:port" to what stands in for it.
 	sandbox map[string]standIn
+	onion   proxy.ContextDialer // nil where there is none
 	client  *http.Client
 	// public is [Public], replaced in this package's tests, which have no
 	// Internet to dial.
@@ -100,6 +107,11 @@ func New(o Options) (*Guard, error) {
 		g.dialer.Timeout = 2 * time.Second
 	}
 	g.dialer.ControlContext = g.control
+	if o.Onion != "" {
+		if err := g.openOnion(o.Onion); err != nil {
+			return nil, fmt.Errorf("safedial: onion proxy: %w", err)
+		}
+	}
 	for _, h := range o.Allow {
 		if err := g.admit(h); err != nil {
 			return nil, fmt.Errorf("safedial: allow %q: %w", h.Host, err)
@@ -147,11 +159,11 @@ func (g *Guard) DialContext(ctx context.Context, network, address string) (net.C
 		d := net.Dialer{Timeout: g.dialer.Timeout}
 		return d.DialContext(ctx, "tcp", s.target)
 	}
+	if isOnion(host) {
+		return g.dialOnion(ctx, host, port)
+	}
 	if n, err := strconv.ParseUint(port, 10, 16); err != nil || !slices.Contains(g.ports, uint16(n)) {
 		return nil, fmt.Errorf("safedial: %w: %q", ErrPort, port)
-	}
-	if isOnion(host) {
-		return nil, fmt.Errorf("safedial: %w", ErrOnion)
 	}
 	// The socket layer turns an IPv4-mapped literal into plain IPv4, so that
 	// form can be refused only here.
@@ -177,10 +189,6 @@ func (g *Guard) control(_ context.Context, _, address string, _ syscall.RawConn)
 		return fmt.Errorf("safedial: %w", ErrAddress)
 	}
 	return nil
-}
-
-func isOnion(host string) bool {
-	return strings.HasSuffix(strings.ToLower(strings.TrimSuffix(host, ".")), ".onion")
 }
 
 // tlsConfig trusts the system's roots, or a stand-in's own.

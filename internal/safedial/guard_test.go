@@ -9,16 +9,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dmshop/dmshop/internal/safedial"
+	"github.com/dmshop/dmshop/internal/safedial/safedialtest"
 )
 
 func TestNoSpellingOfAPrivateAddressIsDialled(t *testing.T) {
 	t.Parallel()
-	tr := newTrap(t)
+	tr := safedialtest.NewTrap(t)
 	// Some resolvers (getaddrinfo) read the old numeric forms as addresses.
-	g := guard(t, safedial.Options{Ports: []uint16{tr.port}, Resolver: resolver(func(string) []string {
+	g := guard(t, safedial.Options{Ports: []uint16{tr.Port}, Resolver: safedialtest.Resolver(func(string) []string {
 		return []string{"127.0.0.1", "::1"}
 	})})
-	port := ":" + strconv.Itoa(int(tr.port))
+	port := ":" + strconv.Itoa(int(tr.Port))
 
 	for _, host := range []string{
 		"127.0.0.1", "127.1", "127.0.0.1.", "0", "0.0.0.0", "2130706433", "0x7f000001", "0x7f.0.0.1", "0x7f.1",
@@ -33,23 +34,23 @@ func TestNoSpellingOfAPrivateAddressIsDialled(t *testing.T) {
 		require.Error(t, err, host)
 	}
 	for _, host := range []string{"127.0.0.1", "::1", "localhost", "evil.example", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::1%lo", "0.0.0.0", "::"} {
-		_, err := g.DialContext(t.Context(), "tcp", tr.address(host))
+		_, err := g.DialContext(t.Context(), "tcp", tr.Address(host))
 		require.ErrorIs(t, err, safedial.ErrAddress, host)
 	}
 	for _, url := range []string{"https://user@127.0.0.1", "https://8.8.8.8@127.0.0.1", "https://8.8.8.8:443@127.0.0.1"} {
 		_, err := get(t, g, url+port)
 		require.ErrorIs(t, err, safedial.ErrUserinfo)
 	}
-	require.Zero(t, tr.visits(t))
+	require.Zero(t, tr.Visits(t))
 }
 
 // A guard that checks the answer of a look-up of its own and then dials the
 // name is fooled by a second answer.
 func TestRebinding(t *testing.T) {
 	t.Parallel()
-	tr := newTrap(t)
+	tr := safedialtest.NewTrap(t)
 	var asked atomic.Int32
-	dns := resolver(func(string) []string {
+	dns := safedialtest.Resolver(func(string) []string {
 		if asked.Add(1) <= 2 { // A and AAAA of the first look-up
 			return []string{"8.8.8.8"}
 		}
@@ -60,18 +61,18 @@ func TestRebinding(t *testing.T) {
 	require.Len(t, first, 1)
 	require.True(t, safedial.Public(first[0].Unmap()), "the look-up looked harmless")
 
-	g := guard(t, safedial.Options{Ports: []uint16{tr.port}, Resolver: dns})
-	_, err = g.DialContext(t.Context(), "tcp", tr.address("evil.example"))
+	g := guard(t, safedial.Options{Ports: []uint16{tr.Port}, Resolver: dns})
+	_, err = g.DialContext(t.Context(), "tcp", tr.Address("evil.example"))
 	require.ErrorIs(t, err, safedial.ErrAddress)
-	_, err = get(t, g, "https://"+tr.address("evil.example"))
+	_, err = get(t, g, "https://"+tr.Address("evil.example"))
 	require.ErrorIs(t, err, safedial.ErrAddress)
-	require.Zero(t, tr.visits(t))
+	require.Zero(t, tr.Visits(t))
 }
 
 func TestAPublicAddressBesideAPrivateOneIsTheOnlyOneDialled(t *testing.T) {
 	t.Parallel()
-	tr := newTrap(t)
-	g := guard(t, safedial.Options{Ports: []uint16{tr.port}, Resolver: resolver(func(string) []string {
+	tr := safedialtest.NewTrap(t)
+	g := guard(t, safedial.Options{Ports: []uint16{tr.Port}, Resolver: safedialtest.Resolver(func(string) []string {
 		return []string{"127.0.0.2", "127.0.0.1"}
 	})})
 	var seen atomic.Int32
@@ -79,16 +80,16 @@ func TestAPublicAddressBesideAPrivateOneIsTheOnlyOneDialled(t *testing.T) {
 		seen.Add(1)
 		return ip.String() == "127.0.0.1" // plays the public one
 	})
-	c, err := g.DialContext(t.Context(), "tcp", tr.address("mixed.example"))
+	c, err := g.DialContext(t.Context(), "tcp", tr.Address("mixed.example"))
 	require.NoError(t, err)
 	defer c.Close()
-	require.Equal(t, tr.address("127.0.0.1"), c.RemoteAddr().String())
+	require.Equal(t, tr.Address("127.0.0.1"), c.RemoteAddr().String())
 	require.EqualValues(t, 2, seen.Load(), "every address is checked at its connect")
 }
 
 func TestPorts(t *testing.T) {
 	t.Parallel()
-	tr := newTrap(t)
+	tr := safedialtest.NewTrap(t)
 	anywhere := func(netip.Addr) bool { return true }
 
 	g := guard(t, safedial.Options{})
@@ -97,16 +98,16 @@ func TestPorts(t *testing.T) {
 		_, err := g.DialContext(t.Context(), "tcp", "127.0.0.1:"+port)
 		require.ErrorIs(t, err, safedial.ErrPort, port)
 	}
-	_, err := g.DialContext(t.Context(), "tcp", tr.address("127.0.0.1"))
+	_, err := g.DialContext(t.Context(), "tcp", tr.Address("127.0.0.1"))
 	require.ErrorIs(t, err, safedial.ErrPort)
-	require.Zero(t, tr.visits(t))
+	require.Zero(t, tr.Visits(t))
 
-	g = guard(t, safedial.Options{Ports: []uint16{443, tr.port}})
+	g = guard(t, safedial.Options{Ports: []uint16{443, tr.Port}})
 	g.SetPublic(anywhere)
-	c, err := g.DialContext(t.Context(), "tcp", tr.address("127.0.0.1"))
+	c, err := g.DialContext(t.Context(), "tcp", tr.Address("127.0.0.1"))
 	require.NoError(t, err)
 	c.Close()
-	require.Equal(t, 1, tr.visits(t))
+	require.Equal(t, 1, tr.Visits(t))
 }
 
 func TestOtherNetworksAndAddresses(t *testing.T) {
