@@ -30,8 +30,8 @@ type Address struct {
 // or without "lightning:" in front and space around. The cases of letters that
 // mean nothing are folded.
 //
-// Errors are [ErrInvoice] for a BOLT 11 invoice, [ErrOnion], and
-// [ErrNotAddress] for all else. They do not repeat the text.
+// Errors are [ErrInvoice] for a BOLT 11 invoice and [ErrNotAddress] for all
+// else. They do not repeat the text.
 func Parse(s string) (Address, error) {
 	a, err := parse(strings.TrimSpace(s))
 	if err != nil {
@@ -48,7 +48,9 @@ func parse(s string) (Address, error) {
 		s = strings.TrimPrefix(rest, "//")
 	}
 	if rest, ok := cutPrefixFold(s, "lnurlp://"); ok {
-		return parseURL("https://"+rest, "lnurlp://"+rest)
+		name, _, _ := strings.Cut(rest, "/")
+		name, _, _ = strings.Cut(name, ":")
+		return parseURL(scheme(strings.ToLower(name))+rest, "lnurlp://"+rest)
 	}
 	if local, domain, ok := strings.Cut(s, "@"); ok {
 		return parseLUD16(local, domain)
@@ -88,7 +90,7 @@ func parseLUD16(local, domain string) (Address, error) {
 		text:  local + "@" + host,
 		local: local,
 		host:  host,
-		url:   "https://" + host + "/.well-known/lnurlp/" + local,
+		url:   scheme(host) + host + "/.well-known/lnurlp/" + local,
 	}, nil
 }
 
@@ -119,20 +121,24 @@ func parseURL(raw, text string) (Address, error) {
 	}
 	a := Address{text: text, host: u.Hostname(), url: u.String()}
 	if strings.HasPrefix(text, "lnurlp://") {
-		a.text = "lnurlp://" + strings.TrimPrefix(a.url, "https://")
+		a.text = "lnurlp://" + strings.TrimPrefix(a.url, scheme(a.host))
 	}
 	return a, nil
 }
 
 func hostname(s string) (string, error) {
 	host, err := safedial.Hostname(s)
-	switch {
-	case err != nil:
+	if err != nil || isOnion(host) && !onionV3(host) {
 		return "", ErrNotAddress
-	case strings.HasSuffix(host, ".onion"):
-		return "", ErrOnion
 	}
 	return host, nil
+}
+
+// onionV3 tells whether the host is a service of Tor, or a name below one.
+func onionV3(host string) bool {
+	name := strings.TrimSuffix(host, ".onion")
+	name = name[strings.LastIndexByte(name, '.')+1:]
+	return len(name) == 56 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz234567") == ""
 }
 
 // looksLikeInvoice goes by the shape, not the checksum: a customer who sent an

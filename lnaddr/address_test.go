@@ -28,25 +28,31 @@ func TestParse(t *testing.T) {
 	well := "https://wallet.example/.well-known/lnurlp/"
 	code := bech32(t, "https://wallet.example/pay/Alice?id=7&X=Y")
 	for in, want := range map[string]struct{ text, url string }{
-		"alice@wallet.example":              {"alice@wallet.example", well + "alice"},
-		" Alice@Wallet.Example\n":           {"alice@wallet.example", well + "alice"},
-		"lightning:alice@wallet.example":    {"alice@wallet.example", well + "alice"},
-		"LIGHTNING:alice@wallet.example":    {"alice@wallet.example", well + "alice"},
-		"lightning://alice@wallet.example":  {"alice@wallet.example", well + "alice"},
-		"alice+tips@wallet.example":         {"alice+tips@wallet.example", well + "alice+tips"},
-		"a.b-c_9@wallet.example":            {"a.b-c_9@wallet.example", well + "a.b-c_9"},
-		"_@wallet.example":                  {"_@wallet.example", well + "_"},
-		"lnbc1@wallet.example":              {"lnbc1@wallet.example", well + "lnbc1"},
-		"lnurl1@wallet.example":             {"lnurl1@wallet.example", well + "lnurl1"},
-		"alice@bücher.example":              {"alice@xn--bcher-kva.example", "https://xn--bcher-kva.example/.well-known/lnurlp/alice"},
-		"x@ab.io":                           {"x@ab.io", "https://ab.io/.well-known/lnurlp/x"}, // 5 characters: still https
-		code:                                {strings.ToLower(code), "https://wallet.example/pay/Alice?id=7&X=Y"},
-		strings.ToLower(code):               {strings.ToLower(code), "https://wallet.example/pay/Alice?id=7&X=Y"},
-		"lightning:" + code:                 {strings.ToLower(code), "https://wallet.example/pay/Alice?id=7&X=Y"},
-		"lnurlp://wallet.example/Alice?X=Y": {"lnurlp://wallet.example/Alice?X=Y", "https://wallet.example/Alice?X=Y"}, // case kept
-		"LNURLP://Wallet.Example/Alice":     {"lnurlp://wallet.example/Alice", "https://wallet.example/Alice"},
-		"lightning:lnurlp://wallet.example": {"lnurlp://wallet.example", "https://wallet.example"},
-		"lnurlp://wallet.example:443/a":     {"lnurlp://wallet.example/a", "https://wallet.example/a"},
+		"alice@wallet.example":                   {"alice@wallet.example", well + "alice"},
+		" Alice@Wallet.Example\n":                {"alice@wallet.example", well + "alice"},
+		"lightning:alice@wallet.example":         {"alice@wallet.example", well + "alice"},
+		"LIGHTNING:alice@wallet.example":         {"alice@wallet.example", well + "alice"},
+		"lightning://alice@wallet.example":       {"alice@wallet.example", well + "alice"},
+		"alice+tips@wallet.example":              {"alice+tips@wallet.example", well + "alice+tips"},
+		"a.b-c_9@wallet.example":                 {"a.b-c_9@wallet.example", well + "a.b-c_9"},
+		"_@wallet.example":                       {"_@wallet.example", well + "_"},
+		"lnbc1@wallet.example":                   {"lnbc1@wallet.example", well + "lnbc1"},
+		"lnurl1@wallet.example":                  {"lnurl1@wallet.example", well + "lnurl1"},
+		"alice@bücher.example":                   {"alice@xn--bcher-kva.example", "https://xn--bcher-kva.example/.well-known/lnurlp/alice"},
+		"x@ab.io":                                {"x@ab.io", "https://ab.io/.well-known/lnurlp/x"}, // 5 characters: still https
+		code:                                     {strings.ToLower(code), "https://wallet.example/pay/Alice?id=7&X=Y"},
+		strings.ToLower(code):                    {strings.ToLower(code), "https://wallet.example/pay/Alice?id=7&X=Y"},
+		"lightning:" + code:                      {strings.ToLower(code), "https://wallet.example/pay/Alice?id=7&X=Y"},
+		"lnurlp://wallet.example/Alice?X=Y":      {"lnurlp://wallet.example/Alice?X=Y", "https://wallet.example/Alice?X=Y"}, // case kept
+		"LNURLP://Wallet.Example/Alice":          {"lnurlp://wallet.example/Alice", "https://wallet.example/Alice"},
+		"lightning:lnurlp://wallet.example":      {"lnurlp://wallet.example", "https://wallet.example"},
+		"alice@" + onion + ".ONION":              {"alice@" + onion + ".onion", "http://" + onion + ".onion/.well-known/lnurlp/alice"},
+		"alice@shop." + onion + ".onion":         {"alice@shop." + onion + ".onion", "http://shop." + onion + ".onion/.well-known/lnurlp/alice"},
+		"lnurlp://" + onion + ".onion/Pay":       {"lnurlp://" + onion + ".onion/Pay", "http://" + onion + ".onion/Pay"},
+		"lnurlp://" + onion + ".onion:80/":       {"lnurlp://" + onion + ".onion/", "http://" + onion + ".onion/"},
+		bech32(t, "http://"+onion+".onion/Pay"):  {strings.ToLower(bech32(t, "http://"+onion+".onion/Pay")), "http://" + onion + ".onion/Pay"},
+		bech32(t, "https://"+onion+".onion/Pay"): {strings.ToLower(bech32(t, "https://"+onion+".onion/Pay")), "https://" + onion + ".onion/Pay"},
+		"lnurlp://wallet.example:443/a":          {"lnurlp://wallet.example/a", "https://wallet.example/a"},
 	} {
 		a, err := lnaddr.Parse(in)
 		require.NoError(t, err, in)
@@ -57,6 +63,9 @@ func TestParse(t *testing.T) {
 		require.Equal(t, a, again)
 	}
 }
+
+// onion is a name of Tor's third version.
+const onion = "vww6ybal4bd7szmgncyruucpgfkqahzddi37ktceo3ah7ngmcopnpyyd"
 
 const someInvoice = "lnbc2500u1pvjluezsp5zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zyg3zygspp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqdq5xysxxatsyp3k7enxv4jsxqzpu9qrsgquk0rl77nj30yxdy8j9vdx85fkpmdla2087ne0xh8nhedh8w27kyke0lp53ut353s06fv3qfegext0eh0ymjpf39tuven09sam30g4vgpfna3rh"
 
@@ -69,11 +78,10 @@ func TestParseRefuses(t *testing.T) {
 			strings.Replace(someInvoice, "lnbc", "lntbs", 1), someInvoice[:len(someInvoice)-1],
 			"lnbc1" + someInvoice[10:],
 		},
-		lnaddr.ErrOnion: {
-			"alice@abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefab.onion", "a@b.ONION",
-			"lnurlp://abc.onion/x", bech32(t, "http://abc.onion/x"), bech32(t, "https://abc.onion/x"),
-		},
 		lnaddr.ErrNotAddress: {
+			// Not of Tor's third version, or not as it is asked.
+			"a@b.ONION", "alice@abc.onion", "alice@" + onion + "x.onion", "lnurlp://abc.onion/x", bech32(t, "http://abc.onion/x"),
+			bech32(t, "http://"+onion+".onion:443/x"), bech32(t, "https://"+onion+".onion:80/x"), bech32(t, "http://"+onion+".onion.example/x"),
 			"", " ", "hello", "@", "alice@", "@wallet.example", "alice", "alice@wallet", "alice@localhost", "+tag@wallet.example",
 			// The local part is a name, not a path (go-lnurl took them all).
 			"a/../../admin?x=@evil.example", "../x@wallet.example", "..@wallet.example", ".@wallet.example", "a/b@wallet.example",
@@ -156,7 +164,7 @@ func TestEveryWellFormedAddressIsRead(t *testing.T) {
 		host := rapid.StringMatching(`([a-z0-9]([a-z0-9]{0,10}[a-z0-9])?\.){1,3}[a-z]{2,8}`).Draw(t, "host")
 		a, err := lnaddr.Parse(local + "@" + host)
 		if strings.HasSuffix(host, ".onion") {
-			require.ErrorIs(t, err, lnaddr.ErrOnion)
+			require.ErrorIs(t, err, lnaddr.ErrNotAddress)
 			return
 		}
 		require.NoError(t, err)
@@ -174,6 +182,7 @@ func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"alice@wallet.example", "lightning:ALICE+t@wallet.example", "lnurlp://wallet.example/a?b=c", "x@ab.io", someInvoice,
 		bech32(f, "https://wallet.example/x"), bech32(f, "http://127.0.0.1/"), "a/../..@evil.example", "alice@bücher.example", "lnurl1qqqqqqq",
+		"a@" + onion + ".onion",
 	} {
 		f.Add(s)
 	}
@@ -187,7 +196,8 @@ func FuzzParse(f *testing.F) {
 		again, err := lnaddr.Parse(a.String())
 		require.NoError(t, err)
 		require.Equal(t, a, again)
-		require.True(t, strings.HasPrefix(a.URL(), "https://"+a.Host()), a.URL())
+		require.True(t, strings.HasPrefix(a.URL(), "https://"+a.Host()) ||
+			strings.HasSuffix(a.Host(), ".onion") && strings.HasPrefix(a.URL(), "http://"+a.Host()), a.URL())
 		require.Empty(t, strings.Trim(a.Host(), "abcdefghijklmnopqrstuvwxyz0123456789-."))
 		require.False(t, strings.ContainsFunc(a.URL(), func(r rune) bool { return r <= ' ' || r >= 0x7f }))
 	})

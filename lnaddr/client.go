@@ -36,6 +36,12 @@ type Config struct {
 	// MaxLife is how long it may live at most; zero means 31 days. A payment
 	// that hangs keeps a refund waiting for as long.
 	MaxLife time.Duration
+	// Payer is what services may know of this side when they ask (LUD-18).
+	// The zero value tells nothing.
+	Payer PayerData
+	// Onion is the address ("127.0.0.1:9050") of a SOCKS5 proxy into Tor.
+	// Empty means that .onion addresses are refused.
+	Onion string
 	// Allow lists the hosts of a sandbox. Leave it empty elsewhere.
 	Allow []Host
 	// Logger gets warnings; nil means slog.Default().
@@ -62,9 +68,9 @@ func NewClient(cfg Config) (*Client, error) {
 	if cfg.Timeout < 0 || cfg.Margin < 0 || cfg.MaxLife < 0 {
 		faults = append(faults, errors.New("lnaddr: Config: a negative duration"))
 	}
-	guard, err := safedial.New(safedial.Options{Allow: cfg.Allow, Timeout: cfg.Timeout})
+	guard, err := safedial.New(safedial.Options{Allow: cfg.Allow, Onion: cfg.Onion, Timeout: cfg.Timeout})
 	if err != nil {
-		faults = append(faults, fmt.Errorf("lnaddr: Config.Allow: %w", err))
+		faults = append(faults, fmt.Errorf("lnaddr: Config: %w", err))
 	}
 	if err := errors.Join(faults...); err != nil {
 		return nil, err
@@ -102,7 +108,7 @@ func (c *Client) Resolve(ctx context.Context, a Address) (Params, error) {
 	if fail != nil {
 		return Params{}, fail.at(StepResolve, a.host)
 	}
-	p, fail := readParams(body)
+	p, fail := readParams(body, c.cfg.Payer)
 	if fail != nil {
 		return Params{}, fail.at(StepResolve, a.host)
 	}
@@ -125,7 +131,10 @@ func (c *Client) get(ctx context.Context, u *url.URL) ([]byte, *Error) {
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "dmshop")
 	resp, err := c.http.Do(req)
-	if err != nil {
+	switch {
+	case errors.Is(err, safedial.ErrOnion):
+		return nil, &Error{Kind: ErrOnion}
+	case err != nil:
 		return nil, &Error{Kind: ErrUnreachable, Err: cause(ctx, err)}
 	}
 	defer resp.Body.Close()
@@ -163,7 +172,7 @@ func cause(ctx context.Context, err error) error {
 		err = whole.Err
 	}
 	for _, known := range []error{
-		safedial.ErrAddress, safedial.ErrPort, safedial.ErrScheme, safedial.ErrUserinfo, safedial.ErrRedirect, safedial.ErrOnion,
+		safedial.ErrAddress, safedial.ErrPort, safedial.ErrScheme, safedial.ErrUserinfo, safedial.ErrRedirect,
 	} {
 		if errors.Is(err, known) {
 			return known

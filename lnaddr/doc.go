@@ -9,16 +9,16 @@
 // [Parse] needs no network, [Client.Resolve] asks whether the address takes
 // payments and how much, [Client.Invoice] fetches an invoice and checks it.
 // Supported are Lightning addresses with tags (LUD-16), LNURL-pay as bech32
-// (LUD-01, LUD-06) and as lnurlp:// (LUD-17), comments (LUD-12), proof of
-// payment (LUD-21). A success action (LUD-09, LUD-10) is never read or opened:
-// there is nobody at this end to look at it.
+// (LUD-01, LUD-06) and as lnurlp:// (LUD-17), comments (LUD-12), payer data
+// (LUD-18), success actions (LUD-09, LUD-10), proof of payment (LUD-21). A
+// success action is read and never followed.
 //
 // # What is guaranteed
 //
 // Everything that answers here is a stranger. The name is parsed strictly and
 // in one spelling; every host, the callback's and a redirect's included, is
 // dialled through one guard that reaches public addresses on port 443 by https
-// only; an exchange takes at most 5 s and 256 KiB. HTTP status and content
+// only; an exchange takes at most 5 s and 256 KiB, and is not repeated. HTTP status and content
 // type are ignored, as LUD-01 asks, and numbers are read exactly, without
 // floats.
 //
@@ -38,6 +38,6 @@
 // the customer may be told. An address is personal data: errors and logs name
 // its host at most, and [Address] shortens itself in log/slog.
 //
-// Tor (.onion) addresses are refused by Parse, since there is no proxy to reach
-// them through.
+// Tor (.onion) addresses are asked through the proxy of Config.Onion, by http;
+// without one, [Client.Resolve] refuses them.
 package lnaddr

@@ -17,7 +17,7 @@ var (
 	// ErrInvoice means that the text is a BOLT 11 invoice where an address is
 	// wanted.
 	ErrInvoice = errors.New("an invoice, not an address")
-	// ErrOnion means an address that only Tor reaches.
+	// ErrOnion means a host that only Tor reaches, and no [Config].Onion.
 	ErrOnion = errors.New("onion addresses are not supported")
 	// ErrUnreachable means that the host did not answer in time, or may not
 	// be asked (a private address, a redirect elsewhere). It may work later.
@@ -29,7 +29,7 @@ var (
 	// ErrRange means that the amount is outside [Error].Min and Max.
 	ErrRange = errors.New("amount out of range")
 	// ErrPayerData means that the service insists on data about the payer
-	// (LUD-18), which is not ours to give.
+	// (LUD-18) that [Config].Payer does not give.
 	ErrPayerData = errors.New("the service wants to know the payer")
 	// ErrBadInvoice means that the invoice is not the one that was asked for,
 	// or not safe to pay.

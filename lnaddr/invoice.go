@@ -32,6 +32,8 @@ type Invoice struct {
 	// VerifyURL proves the payment later (LUD-21), see [Client.Verify]; empty
 	// where the service does not offer it.
 	VerifyURL string
+	// Success is what the service wants to tell who paid (LUD-09, LUD-10).
+	Success SuccessAction
 }
 
 // Invoice asks what an address takes and then for an invoice over exactly
@@ -61,14 +63,18 @@ func (c *Client) Fetch(ctx context.Context, p Params, amountMsat int64, comment 
 	if comment = cut(comment, p.Comment); comment != "" {
 		u = withQuery(u, "comment", comment)
 	}
+	if p.payer != "" {
+		u = withQuery(u, "payerdata", p.payer)
+	}
 	host := u.Hostname()
 	body, fail := c.get(ctx, u)
 	if fail != nil {
 		return Invoice{}, fail.at(StepFetch, host)
 	}
 	var w struct {
-		PR     string
-		Verify json.RawMessage
+		PR            string
+		Verify        json.RawMessage
+		SuccessAction json.RawMessage
 	}
 	if fail := readAnswer(body, &w); fail != nil {
 		return Invoice{}, fail.at(StepFetch, host)
@@ -80,8 +86,14 @@ func (c *Client) Fetch(ctx context.Context, p Params, amountMsat int64, comment 
 	if err != nil {
 		return Invoice{}, &Error{Step: StepCheck, Kind: ErrBadInvoice, Host: host, Err: err}
 	}
+	success, err := readSuccess(w.SuccessAction, host)
+	if err != nil {
+		return Invoice{}, &Error{Step: StepFetch, Kind: ErrAnswer, Host: host, Err: err}
+	}
 	c.compareHash(ctx, p, inv)
-	checked := Invoice{Bolt11: w.PR, Hash: inv.Hash, AmountMsat: amountMsat, ExpiresAt: inv.ExpiresAt, Payee: inv.Payee}
+	checked := Invoice{
+		Bolt11: w.PR, Hash: inv.Hash, AmountMsat: amountMsat, ExpiresAt: inv.ExpiresAt, Payee: inv.Payee, Success: success,
+	}
 	if v, err := checkURL(text(w.Verify)); err == nil {
 		checked.VerifyURL = v.String()
 	}
@@ -114,7 +126,7 @@ func (c *Client) check(pr string, amountMsat int64) (bolt11.Invoice, error) {
 
 func (c *Client) compareHash(ctx context.Context, p Params, inv bolt11.Invoice) {
 	var none [32]byte
-	if want := sha256.Sum256([]byte(p.metadata)); inv.DescriptionHash != none && inv.DescriptionHash != want {
+	if want := sha256.Sum256([]byte(p.metadata + p.payer)); inv.DescriptionHash != none && inv.DescriptionHash != want {
 		c.cfg.Logger.WarnContext(ctx, "the invoice's description hash does not match the service's metadata", "host", p.host)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -115,3 +116,10 @@ func slow(_ http.ResponseWriter, r *http.Request) {
 }
 
 func quick(c *lnaddr.Config) { c.Timeout = 200 * time.Millisecond }
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	return l
+}

@@ -32,6 +32,7 @@ type Params struct {
 	host     string
 	metadata string
 	callback *url.URL
+	payer    string // JSON to be sent; empty is none
 }
 
 // Accepts tells whether the amount, in millisatoshi, is within the limits: nil,
@@ -82,8 +83,8 @@ func readAnswer(body []byte, v any) *Error {
 	return nil
 }
 
-// readParams reads the first answer (LUD-06).
-func readParams(body []byte) (Params, *Error) {
+// readParams reads the first answer (LUD-06) on behalf of payer.
+func readParams(body []byte, payer PayerData) (Params, *Error) {
 	var w struct {
 		Tag            string
 		Callback       string
@@ -125,7 +126,8 @@ func readParams(body []byte) (Params, *Error) {
 	if n, err := integer(w.CommentAllowed); err == nil && n > 0 {
 		p.Comment = int(min(n, math.MaxInt32))
 	}
-	if insists(w.PayerData) {
+	var missing bool
+	if p.payer, missing = payer.answer(w.PayerData); missing {
 		return Params{}, &Error{Kind: ErrPayerData}
 	}
 	return p, nil
@@ -152,22 +154,6 @@ func readMetadata(s string) (string, error) {
 		return "", fmt.Errorf("want one text/plain, got %d", found)
 	}
 	return about, nil
-}
-
-// insists tells whether a payerData record has a mandatory entry (LUD-18).
-// What is not a record lists nothing.
-func insists(raw json.RawMessage) bool {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(raw, &fields) != nil {
-		return false
-	}
-	for _, raw := range fields {
-		var f struct{ Mandatory json.RawMessage }
-		if json.Unmarshal(raw, &f) == nil && f.Mandatory != nil && string(f.Mandatory) != "false" && string(f.Mandatory) != "null" {
-			return true
-		}
-	}
-	return false
 }
 
 // integer reads a JSON number exactly, however it is written: 1000, 1000.0,

@@ -195,7 +195,7 @@ func FuzzParams(f *testing.F) {
 			return
 		}
 		require.True(t, 1 <= p.Min && p.Min <= p.Max && p.Comment >= 0)
-		require.True(t, strings.HasPrefix(p.Callback(), "https://"))
+		require.True(t, strings.HasPrefix(p.Callback(), "https://") || strings.Contains(p.Callback(), ".onion"))
 		require.NoError(t, p.Accepts(p.Min))
 		require.NoError(t, p.Accepts(p.Max))
 	})

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// checkURL reads a URL that a stranger named: https, a host name that is no IP
-// address, port 443, no user name, no fragment, plain ASCII. The path and the
-// query stay as they are. Errors are [ErrNotAddress] and [ErrOnion].
+// checkURL reads a URL that a stranger named: https on port 443, or for a .onion
+// host also http on port 80, a host name that is no IP address, no user name,
+// no fragment, plain ASCII. The path and the query stay as they are. The error
+// is [ErrNotAddress].
 func checkURL(raw string) (*url.URL, error) {
 	if len(raw) > maxURL || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
 		return nil, ErrNotAddress
@@ -20,8 +21,16 @@ func checkURL(raw string) (*url.URL, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.Scheme != "https" || u.Opaque != "" || u.User != nil || u.Fragment != "" ||
-		u.Port() != "" && u.Port() != "443" || strings.Contains(raw, "#") {
+	port := "443"
+	switch {
+	case u.Scheme == "https":
+	case u.Scheme == "http" && isOnion(host): // LUD-01
+		port = "80"
+	default:
+		return nil, ErrNotAddress
+	}
+	if u.Opaque != "" || u.User != nil || u.Fragment != "" ||
+		u.Port() != "" && u.Port() != port || strings.Contains(raw, "#") {
 		return nil, ErrNotAddress
 	}
 	u.Host = host
@@ -37,4 +46,14 @@ func withQuery(u *url.URL, name, value string) *url.URL {
 	}
 	v.RawQuery += name + "=" + url.QueryEscape(value)
 	return &v
+}
+
+func isOnion(host string) bool { return strings.HasSuffix(host, ".onion") }
+
+// scheme is how a host is asked that was named without one.
+func scheme(host string) string {
+	if isOnion(host) {
+		return "http://"
+	}
+	return "https://"
 }
