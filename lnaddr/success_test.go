@@ -1,10 +1,13 @@
 package lnaddr_test
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -13,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dmshop/dmshop/lnaddr"
+	"github.com/dmshop/dmshop/payments/bolt11"
 )
 
 // sealed is an aes success action around a text, made by go-lnurl.
@@ -149,5 +153,21 @@ func TestPayerData(t *testing.T) {
 		e := fails(t, service(t, pays(params("payerData", record), ""), func(c *lnaddr.Config) { c.Payer = shop }))
 		require.Equal(t, lnaddr.StepResolve, e.Step, record)
 		require.Equal(t, lnaddr.ErrPayerData, e.Kind, record)
+	}
+}
+
+// The hash covers what the payer told (LUD-18).
+func TestPayerData_Hash(t *testing.T) {
+	t.Parallel()
+	metadata := strings.ReplaceAll(about, `\"`, `"`)
+	for hashed, warn := range map[string]bool{metadata + `{"name":"Shop"}`: false, metadata: true} {
+		var out bytes.Buffer
+		pr := invoice(t, 1500, func(i *bolt11.Invoice) { i.Description, i.DescriptionHash = "", sha256.Sum256([]byte(hashed)) })
+		c := service(t, pays(params("payerData", `{"name":{"mandatory":true}}`), withPR(pr)), func(c *lnaddr.Config) {
+			c.Payer, c.Logger = lnaddr.PayerData{Name: "Shop"}, slog.New(slog.NewTextHandler(&out, nil))
+		})
+		_, err := c.Invoice(t.Context(), alice(t), 1500, "")
+		require.NoError(t, err)
+		require.Equal(t, warn, strings.Contains(out.String(), "description hash"))
 	}
 }
