@@ -65,7 +65,7 @@ func readSuccess(raw json.RawMessage, host string) (SuccessAction, error) {
 		Tag, Message, Description, URL, Ciphertext, IV json.RawMessage
 	}
 	if json.Unmarshal(raw, &w) != nil {
-		return SuccessAction{}, nil
+		return SuccessAction{}, nil //nolint:nilerr // damaged
 	}
 	var s SuccessAction
 	switch text(w.Tag) {

@@ -94,7 +94,7 @@ func TestSuccessAction_Damaged(t *testing.T) {
 		"padding of 255":    {encrypt(strings.Repeat("\xff", 16)), iv64},
 		"padding not equal": {encrypt(strings.Repeat("x", 14) + "\x03\x02"), iv64},
 	} {
-		s, err := lnaddr.ReadSuccess([]byte(fmt.Sprintf(`{"tag":"aes","ciphertext":%q,"iv":%q}`, tt.ciphertext, tt.iv)), "wallet.example")
+		s, err := lnaddr.ReadSuccess(fmt.Appendf(nil, `{"tag":"aes","ciphertext":%q,"iv":%q}`, tt.ciphertext, tt.iv), "wallet.example")
 		require.NoError(t, err, name)
 		_, err = s.Open(preimage)
 		require.Error(t, err, name)

@@ -128,7 +128,7 @@ func TestRefundByInvoice(t *testing.T) {
 }
 
 func FuzzRefundAttempt(f *testing.F) {
-	f.Add([]byte(fmt.Sprintf(`{"bolt11":"lnbc1","hash":%q,"amount_msat":1,"max_fee_msat":0}`, payments.Hash{1})))
+	f.Add(fmt.Appendf(nil, `{"bolt11":"lnbc1","hash":%q,"amount_msat":1,"max_fee_msat":0}`, payments.Hash{1}))
 	f.Add([]byte(`{"hash":7}`))
 	f.Fuzz(func(t *testing.T, attempt []byte) {
 		wallet := &ledger{}

@@ -89,7 +89,7 @@ func (f *forgetful) CreateInvoice(ctx context.Context, c payments.Charge) (payme
 	f.made[key] = append(f.made[key], "")
 	f.mu.Unlock()
 	c.Key = fmt.Sprintf("%s_%d", key, n)
-	inv, err := f.Faults.Wallet.CreateInvoice(ctx, c)
+	inv, err := f.Wallet.CreateInvoice(ctx, c)
 	f.mu.Lock()
 	f.made[key][n] = inv.ID
 	f.mu.Unlock()

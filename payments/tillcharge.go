@@ -26,7 +26,7 @@ const (
 // A key that was charged another amount is [ErrConflict]. Errors are *[Error].
 func (t *Till) Charge(ctx context.Context, c Charge) (Invoice, error) {
 	if err := c.Validate(); err != nil {
-		return Invoice{}, tillError("charge", ErrInvalid, NotApplied, err)
+		return Invoice{}, chargeError(ErrInvalid, NotApplied, err)
 	}
 	return t.charge(ctx, c, Hash{}, func(ctx context.Context) (Invoice, error) { return t.wallet.CreateInvoice(ctx, c) })
 }
@@ -37,10 +37,10 @@ func (t *Till) Charge(ctx context.Context, c Charge) (Invoice, error) {
 func (t *Till) ChargeHold(ctx context.Context, c HoldCharge) (Invoice, error) {
 	holder, ok := t.wallet.(Holder)
 	if !ok {
-		return Invoice{}, tillError("charge", ErrUnsupported, NotApplied, nil)
+		return Invoice{}, chargeError(ErrUnsupported, NotApplied, nil)
 	}
 	if err := c.Validate(); err != nil {
-		return Invoice{}, tillError("charge", ErrInvalid, NotApplied, err)
+		return Invoice{}, chargeError(ErrInvalid, NotApplied, err)
 	}
 	return t.charge(ctx, c.Charge, c.Hash, func(ctx context.Context) (Invoice, error) { return holder.CreateHold(ctx, c) })
 }
@@ -48,13 +48,13 @@ func (t *Till) ChargeHold(ctx context.Context, c HoldCharge) (Invoice, error) {
 func (t *Till) charge(ctx context.Context, c Charge, hash Hash, create func(context.Context) (Invoice, error)) (Invoice, error) {
 	unlock, err := t.keys.lock(ctx, c.Key)
 	if err != nil {
-		return Invoice{}, tillError("charge", ErrUnavailable, NotApplied, err)
+		return Invoice{}, chargeError(ErrUnavailable, NotApplied, err)
 	}
 	defer unlock()
 	for {
 		r, rev, err := t.load(ctx, c.Key)
 		if err != nil {
-			return Invoice{}, tillError("charge", ErrUnavailable, NotApplied, err)
+			return Invoice{}, chargeError(ErrUnavailable, NotApplied, err)
 		}
 		now := t.now()
 		first := r == nil
@@ -62,23 +62,23 @@ func (t *Till) charge(ctx context.Context, c Charge, hash Hash, create func(cont
 		case first:
 			r = &tillRecord{Version: recordVersion, Key: c.Key, Amount: c.Amount, Hash: hash, MadeAt: now.UTC()}
 		case r.Amount != c.Amount || r.Hash != hash:
-			return Invoice{}, tillError("charge", ErrConflict, NotApplied, fmt.Errorf("the key was charged %v before", r.Amount))
+			return Invoice{}, chargeError(ErrConflict, NotApplied, fmt.Errorf("the key was charged %v before", r.Amount))
 		case r.Invoice != nil:
 			t.soon(c.Key, now.Add(lookEvery(now, r)))
 			return *r.Invoice, nil
 		case r.Claim.heldByOther(t.owner, now):
 			if err := t.sleep(ctx, claimPoll); err != nil {
-				return Invoice{}, tillError("charge", ErrUnavailable, NotApplied, err)
+				return Invoice{}, chargeError(ErrUnavailable, NotApplied, err)
 			}
 			continue
 		}
 		r.Claim, r.Day = claim{t.owner, now.Add(claimFor).UTC()}, day(now)
 		if err := t.index(ctx, r.Day, r.Key); err != nil {
-			return Invoice{}, tillError("charge", ErrUnavailable, NotApplied, err)
+			return Invoice{}, chargeError(ErrUnavailable, NotApplied, err)
 		}
 		ok, err := t.save(ctx, r, rev)
 		if err != nil {
-			return Invoice{}, tillError("charge", ErrUnavailable, NotApplied, err)
+			return Invoice{}, chargeError(ErrUnavailable, NotApplied, err)
 		}
 		if !ok {
 			continue // somebody else was first: see what they did
@@ -108,19 +108,19 @@ func (t *Till) obtain(ctx context.Context, r *tillRecord, rev int64, first bool,
 		}
 	}
 	if err := r.check(inv); err != nil {
-		err = tillError("charge", ErrRejected, Applied, fmt.Errorf("the wallet made an unusable invoice: %w", err))
+		err = chargeError(ErrRejected, Applied, fmt.Errorf("the wallet made an unusable invoice: %w", err))
 		return Invoice{}, false, t.release(ctx, r, rev, err)
 	}
 	inv.Key = r.Key
 	// The invoice exists: to enter it must not fail because the caller left.
 	ctx = context.WithoutCancel(ctx)
 	if err := t.name(ctx, inv.ID, r.Key); err != nil {
-		return Invoice{}, false, tillError("charge", ErrUnavailable, OutcomeUnknown, err)
+		return Invoice{}, false, chargeError(ErrUnavailable, OutcomeUnknown, err)
 	}
 	r.Invoice, r.Others, r.Claim = &inv, others, claim{}
 	ok, err := t.save(ctx, r, rev)
 	if err != nil {
-		return Invoice{}, false, tillError("charge", ErrUnavailable, OutcomeUnknown, err)
+		return Invoice{}, false, chargeError(ErrUnavailable, OutcomeUnknown, err)
 	}
 	if ok {
 		t.soon(r.Key, t.now().Add(lookEvery(t.now(), r)))
@@ -206,8 +206,8 @@ func (t *Till) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func tillError(op string, kind error, o Outcome, cause error) error {
-	return &Error{Provider: "till", Op: op, Kind: kind, Outcome: o, Err: cause}
+func chargeError(kind error, o Outcome, cause error) error {
+	return &Error{Provider: "till", Op: "charge", Kind: kind, Outcome: o, Err: cause}
 }
 
 // keyLocks lets one call at a time work on a key, within this process.

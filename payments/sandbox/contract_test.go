@@ -24,7 +24,7 @@ func TestProvider(t *testing.T) {
 		return paymentstest.Shop{
 			Customer: customer,
 			Webhook: func(_ *testing.T, id string, at time.Time) (http.Header, []byte) {
-				body := []byte(fmt.Sprintf(`{"delivery":"d-1","type":"invoice_changed","invoice":%q}`, id))
+				body := fmt.Appendf(nil, `{"delivery":"d-1","type":"invoice_changed","invoice":%q}`, id)
 				return http.Header{sandbox.SignatureHeader: {sandbox.Sign("old", body, at)}}, body
 			},
 			Provider: wallet(t, n, "shop"),

@@ -11,9 +11,10 @@ import (
 
 const (
 	// DefaultHold is how long a hold invoice can be held when its charge does
-	// not say, MaxHold the longest.
+	// not say.
 	DefaultHold = 24 * time.Hour
-	MaxHold     = 3 * 24 * time.Hour
+	// MaxHold is the longest.
+	MaxHold = 3 * 24 * time.Hour
 
 	block = 10 * time.Minute
 )
@@ -32,12 +33,12 @@ func (w *Wallet) CreateHold(ctx context.Context, c payments.HoldCharge) (payment
 	if c.For > MaxHold {
 		return payments.Invoice{}, refused(op, payments.ErrInvalid, fmt.Errorf("for: want at most %v, got %v", MaxHold, c.For))
 	}
-	blocks := (c.For + block - 1) / block
-	record, err := w.sign(c.Charge, c.Hash, uint32(blocks)) //nolint:gosec // MaxHold bounds it
+	blocks := int64((c.For + block - 1) / block)
+	record, err := w.sign(c.Charge, c.Hash, uint32(blocks))
 	if err != nil {
 		return payments.Invoice{}, refused(op, payments.ErrInvalid, err)
 	}
-	record.For = blocks * block
+	record.For = time.Duration(blocks) * block
 
 	// The key first: of two hashes under one key, one is the first.
 	mark := invoiceRecord{Wallet: w.name, Key: c.Key, Amount: c.Amount, Hold: c.Hash}

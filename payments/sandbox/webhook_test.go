@@ -118,7 +118,7 @@ func TestSignature(t *testing.T) {
 	r, err := paymentstest.BTCPay.Request("https://shop.example/hook", "s3cret", body)
 	require.NoError(t, err)
 	require.Equal(t, http.MethodPost, r.Method)
-	got := r.Header.Get("BTCPay-Sig")
+	got := r.Header.Get(paymentstest.BTCPay.Header)
 	require.Contains(t, got, "sha256=")
 	require.True(t, payments.VerifyHMAC(got[len("sha256="):], body, "s3cret"))
 	require.True(t, payments.VerifyHMAC(paymentstest.Phoenixd.Sign("s3cret", body), body, "s3cret"))
