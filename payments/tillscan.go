@@ -32,8 +32,8 @@ func (t *Till) scan(ctx context.Context) {
 }
 
 // scanOnce reads the index from the day on; empty means from the first day
-// with live charges. It returns the closed ones it met; those in known are not
-// read again.
+// with live charges. It returns the entries of closed ones; those in known are
+// not read again.
 func (t *Till) scanOnce(ctx context.Context, from string, known map[string]bool) (closed map[string]bool, err error) {
 	first := from == ""
 	if first {
@@ -52,8 +52,8 @@ func (t *Till) scanOnce(ctx context.Context, from string, known map[string]bool)
 	closed = map[string]bool{}
 	for _, name := range names {
 		indexed, key, _ := strings.Cut(name, "/")
-		if known[key] {
-			closed[key] = true
+		if known[name] {
+			closed[name] = true
 			continue
 		}
 		if t.tracks(key) {
@@ -65,10 +65,11 @@ func (t *Till) scanOnce(ctx context.Context, from string, known map[string]bool)
 			return nil, err
 		}
 		switch {
-		case err == nil && (r == nil || r.Day != indexed || r.Closed && len(r.Changes) == 0):
-			closed[key] = true
-		case err == nil && r.Invoice == nil:
-			// Shown to nobody, and indexed anew if it ever is.
+		case err == nil && (r == nil || r.Invoice == nil || r.Day != indexed):
+			// Shown to nobody yet, and indexed anew when it is; or indexed
+			// elsewhere.
+		case err == nil && r.Closed && len(r.Changes) == 0:
+			closed[name] = true
 		default: // one that cannot be read is tried again and again, and holds up no other
 			floor = min(floor, indexed)
 			t.soon(key, today)
