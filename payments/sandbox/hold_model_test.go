@@ -115,7 +115,8 @@ func TestHold_Model(t *testing.T) {
 			"": func(t *rapid.T) {
 				require.Equal(t, 3000+earned, balance(t, one(shops)))
 				require.Equal(t, 3000-spent, balance(t, one(customers)))
-				for _, h := range holds {
+				if len(holds) > 0 {
+					h := some()
 					looked, err := one(shops).LookupInvoice(t.Context(), h.ID)
 					require.NoError(t, err)
 					require.Equal(t, h.status, looked.Status)
