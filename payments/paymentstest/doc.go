@@ -7,4 +7,8 @@
 //	func TestKV(t *testing.T) {
 //		paymentstest.TestKV(t, func(t *testing.T) payments.KV { return open(t) })
 //	}
+//
+// [Faults] makes a wallet fail on demand, for the tests of a shop: late, lost
+// and wrong answers, notices twice and out of order. [Signature] signs webhooks
+// as wallets do.
 package paymentstest

@@ -53,3 +53,50 @@ func ExampleWallet_Pay() {
 	// sandbox: pay: not enough funds [not applied]
 	// true true
 }
+
+// Money on hold is taken only when the shop knows that it can deliver.
+func ExampleWallet_CreateHold() {
+	ctx := context.Background()
+	network := sandbox.New(payments.NewMemoryKV(), sandbox.Options{})
+	shop, _ := network.Wallet(ctx, "shop")
+	customer, _ := network.Wallet(ctx, "customer")
+
+	preimage := payments.Preimage{1, 2, 3} // random in earnest, and kept
+	inv, _ := shop.CreateHold(ctx, payments.HoldCharge{
+		Charge: payments.Charge{Key: "order-9", Amount: 900 * payments.Sat}, Hash: preimage.Hash(),
+	})
+	payment, _ := customer.Pay(ctx, payments.PayRequest{Bolt11: inv.Bolt11, Amount: inv.Amount})
+	inv, _ = shop.LookupInvoice(ctx, inv.ID)
+	fmt.Println("customer:", payment.State, "shop:", inv.Status)
+
+	fmt.Println(shop.SettleHold(ctx, preimage))
+	payment, _ = customer.LookupPayment(ctx, inv.Hash)
+	inv, _ = shop.LookupInvoice(ctx, inv.ID)
+	fmt.Println("customer:", payment.State, "shop:", inv.Status)
+	// Output:
+	// customer: pending shop: held
+	// <nil>
+	// customer: succeeded shop: settled
+}
+
+// A refund is prepared, stored, and executed as often as it takes.
+func ExampleWallet_PrepareRefund() {
+	ctx := context.Background()
+	network := sandbox.New(payments.NewMemoryKV(), sandbox.Options{})
+	shop, _ := network.Wallet(ctx, "shop")
+	customer, _ := network.Wallet(ctx, "customer")
+
+	attempt, err := shop.PrepareRefund(ctx, payments.Refund{Key: "refund-9", Destination: customer.Address(), Amount: 900 * payments.Sat})
+	fmt.Println(len(attempt) > 0, err) // store the attempt with the order, then
+	for range 2 {
+		payment, err := shop.ExecuteRefund(ctx, attempt)
+		fmt.Println(payment.State, err)
+	}
+	balance, _ := customer.Balance(ctx)
+	fmt.Println(balance)
+	// Output:
+	// true <nil>
+	// succeeded <nil>
+	// succeeded <nil>
+	// 1000900 sat
+}
