@@ -61,7 +61,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	store := must(sqlitestore.Open("coffee.db"))
-	defer store.Close()
+	defer func() { _ = store.Close() }()
 	wallet := must(sandbox.New(store, sandbox.Options{}).Wallet(ctx, "coffee")) // or any other payments.Provider
 	bot := must(nostrbot.New(nostrbot.Config{Signer: nostrbot.Nsec(os.Getenv("BOT_NSEC")), Relays: []string{os.Getenv("NOSTR_RELAY")}, Store: store}))
 	till := payments.NewTill(wallet, store, payments.TillOptions{})
