@@ -192,7 +192,7 @@ func (in *intake) accept(held *backlog, o *opening) {
 	case o.msg.Kind == 4 || o.msg.Kind == 14: // else a reaction, a file, a deletion: nothing to answer
 		in.bot.directory.want(o.msg.From)
 		held.add(addressed{o.msg.From, letter{
-			id: o.msg.ID, text: o.msg.Text, sentAt: o.msg.SentAt, via: o.msg.Via, relay: o.Relay,
+			id: o.msg.ID, text: o.msg.Text, sentAt: o.msg.SentAt, dated: o.msg.Dated, via: o.msg.Via, relay: o.Relay,
 			event: o.Event.ID, work: max(0, nip13.CommittedDifficulty(o.Event)),
 		}}, o.Stored, time.Now())
 	default:

@@ -12,6 +12,7 @@ type letter struct {
 	id     string
 	text   string
 	sentAt time.Time
+	dated  time.Time // as the customer's client shows it; may be ahead of now
 	via    Protocol
 	relay  string
 	event  string // id of the event that carried it
@@ -24,6 +25,14 @@ type letter struct {
 	giveUp Handler    // in place of a job that keeps failing; nil leaves that to the caller
 	chore  bool       // brings the runs up to date: goes before all else
 	done   chan error // hears the end of a job; buffered
+}
+
+// date is what the customer's client sorts the message by.
+func (l letter) date() time.Time {
+	if l.dated.IsZero() {
+		return l.sentAt
+	}
+	return l.dated
 }
 
 // mailboxes holds one queue per customer with something to handle. A goroutine

@@ -132,6 +132,30 @@ func TestNote_IsBounded(t *testing.T) {
 	require.Len(t, r.Recent, keepRecent)
 }
 
+// A client dates its messages by its own clock, and shows the conversation by
+// dates: an answer comes after its question.
+func TestReplyDate_IsAfterTheQuestion(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	for ahead, want := range map[time.Duration]time.Duration{
+		-time.Hour: 0, 0: time.Second, 30 * time.Second: 31 * time.Second, time.Hour: time.Minute,
+	} {
+		r := &record{}
+		r.wrote(letter{sentAt: now, dated: now.Add(ahead), via: NIP17}, false, now)
+		require.Equal(t, now.Add(want), r.replyDate(now), "a clock that is %v ahead", ahead)
+	}
+}
+
+// The second copy comes late, from a client whose clock is ahead: both arrive
+// "now", and are known by the dates they bear.
+func TestNote_TwinOfAClockThatIsAhead(t *testing.T) {
+	t.Parallel()
+	r, at := &record{}, time.Unix(1_700_000_000, 0)
+	dated := at.Add(time.Minute)
+	require.False(t, r.note(letter{text: "1", via: NIP17, sentAt: at, dated: dated}))
+	require.True(t, r.note(letter{text: "1", via: NIP04, sentAt: at.Add(20 * time.Second), dated: dated}))
+}
+
 func TestReplyDate_NeverRunsBackwards(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

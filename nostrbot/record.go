@@ -67,6 +67,8 @@ func (h *heard) UnmarshalText(text []byte) error {
 
 const (
 	keepRecent = 16
+	// maxAhead is how many seconds a reply's date may be ahead of the clock.
+	maxAhead = 60
 	// twinWindow is how far the dates of twins lie apart at most: a client
 	// makes both at one press of a button.
 	twinWindow = 5 * time.Second
@@ -93,7 +95,7 @@ func (r *record) note(l letter) (twin bool) {
 		return false
 	}
 	sum := sha256.Sum256([]byte(l.text))
-	h := heard{Digest: hex.EncodeToString(sum[:8]), At: l.sentAt.Unix(), Via: l.via}
+	h := heard{Digest: hex.EncodeToString(sum[:8]), At: l.date().Unix(), Via: l.via}
 	for i, o := range r.Recent {
 		apart := time.Duration(max(h.At-o.At, o.At-h.At)) * time.Second
 		if o.Digest == h.Digest && o.Via != h.Via && apart <= twinWindow {
@@ -115,6 +117,7 @@ func (r *record) wrote(l letter, twin bool, now time.Time) {
 		r.Seen = map[Protocol]int64{}
 	}
 	r.Seen[l.via] = now.Unix()
+	r.LastReply = max(r.LastReply, min(l.date().Unix(), now.Unix()+maxAhead-1)) // answers come after it
 	r.Via, r.Relays = l.via, []string{l.relay}
 	if twin {
 		r.Via = NIP17
@@ -130,9 +133,10 @@ func (r *record) seenAt(via Protocol) time.Time {
 }
 
 // replyDate is the date of the next reply: now, or a second after the last one
-// when that is not past, but never more than a minute ahead of the clock.
+// and after the message that it answers, but never more than a minute ahead of
+// the clock.
 func (r *record) replyDate(now time.Time) time.Time {
-	at := max(now.Unix(), min(r.LastReply+1, now.Unix()+60))
+	at := max(now.Unix(), min(r.LastReply+1, now.Unix()+maxAhead))
 	r.LastReply = at
 	return time.Unix(at, 0)
 }

@@ -95,7 +95,7 @@ func TestInterop_NostrTools(t *testing.T) {
 	m, err := Open(t.Context(), shop, &v.Wrap, sent.Add(time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, Message{
-		ID: v.RumorID, EventID: v.Wrap.ID, From: alice.pub, Kind: 14, Via: NIP17, SentAt: sent,
+		ID: v.RumorID, EventID: v.Wrap.ID, From: alice.pub, Kind: 14, Via: NIP17, SentAt: sent, Dated: sent,
 		Text:    "hello \x01\x7f \"shop\"\n\\ \u2028 €😀",
 		ReplyTo: "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	}, m)
@@ -103,7 +103,7 @@ func TestInterop_NostrTools(t *testing.T) {
 	m, err = Open(t.Context(), shop, &v.DM, sent.Add(time.Minute))
 	require.NoError(t, err)
 	require.Equal(t, Message{
-		ID: v.DM.ID, EventID: v.DM.ID, From: alice.pub, Kind: 4, Via: NIP04, SentAt: sent,
+		ID: v.DM.ID, EventID: v.DM.ID, From: alice.pub, Kind: 4, Via: NIP04, SentAt: sent, Dated: sent,
 		Text: "hello \"shop\"\n€😀",
 	}, m)
 }

@@ -34,6 +34,10 @@ type Message struct {
 	// SentAt is the author's own date, whole seconds: the rumor's for NIP-17,
 	// never the wrap's, which is random.
 	SentAt time.Time
+	// Dated is the same as the event bears it, which may be ahead of now: what
+	// the author's client sorts by. The two events of a message that was sent
+	// by both protocols bear about the same date.
+	Dated time.Time
 	// Via is the protocol it came by.
 	Via Protocol
 	// ReplyTo is the id in the last "e" tag: which message this one answers.

@@ -198,13 +198,14 @@ func openNIP04(ctx context.Context, s Signer, me PubKey, ev *nostr.Event, now ti
 }
 
 func message(ev *nostr.Event, eventID string, from PubKey, via Protocol, text string, now time.Time) Message {
-	sent := time.Unix(int64(ev.CreatedAt), 0)
+	dated := time.Unix(int64(ev.CreatedAt), 0)
+	sent := dated
 	if now = now.Truncate(time.Second); sent.After(now) {
 		sent = now
 	}
 	return Message{
 		ID: ev.ID, EventID: eventID, From: from, Kind: ev.Kind, Text: text,
-		SentAt: sent.UTC(), Via: via, ReplyTo: repliesTo(ev),
+		SentAt: sent.UTC(), Dated: dated.UTC(), Via: via, ReplyTo: repliesTo(ev),
 	}
 }
 

@@ -30,7 +30,7 @@ func TestOpen_NIP17(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Message{
 		ID: id, EventID: wrap.ID, From: alice.pub, Kind: 14, Text: "espresso",
-		SentAt: now.Add(-time.Minute), Via: NIP17, ReplyTo: strings.Repeat("b", 64),
+		SentAt: now.Add(-time.Minute), Dated: now.Add(-time.Minute), Via: NIP17, ReplyTo: strings.Repeat("b", 64),
 	}, m)
 	require.Equal(t, before, wrap.String(), "the event is as it was")
 }
@@ -44,7 +44,7 @@ func TestOpen_NIP04(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, Message{
 		ID: ev.ID, EventID: ev.ID, From: alice.pub, Kind: 4, Text: "espresso",
-		SentAt: now.Add(-time.Minute), Via: NIP04, ReplyTo: strings.Repeat("c", 64),
+		SentAt: now.Add(-time.Minute), Dated: now.Add(-time.Minute), Via: NIP04, ReplyTo: strings.Repeat("c", 64),
 	}, m)
 }
 
@@ -344,6 +344,7 @@ func TestOpen_FutureIsClamped(t *testing.T) {
 	m, err := Open(t.Context(), shop, f.make(t), now.Add(300*time.Millisecond))
 	require.NoError(t, err)
 	require.Equal(t, now, m.SentAt)
+	require.Equal(t, now.Add(time.Hour), m.Dated)
 }
 
 // A refusal must not depend on which wrap came first, or on what was cached.

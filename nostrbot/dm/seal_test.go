@@ -29,7 +29,7 @@ func TestSeal_RoundTrip(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, Message{
 				ID: s.ID, EventID: ev.ID, From: shop.pub, Kind: map[Protocol]int{NIP17: 14, NIP04: 4}[via],
-				Text: d.Text, SentAt: now, Via: via, ReplyTo: reply,
+				Text: d.Text, SentAt: now, Dated: now, Via: via, ReplyTo: reply,
 			}, m)
 			require.Equal(t, via, s.Via)
 			require.True(t, ev.CheckID())

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nbd-wtf/go-nostr"
 
@@ -15,14 +14,9 @@ import (
 	"github.com/dmshop/dmshop/nostrbot/dm"
 )
 
-// ahead is how far a bot's dates may run ahead of the clock, so that each reply
-// has a later one than the last. Opened at that time, they are left as they
-// are.
-const ahead = 2 * time.Minute
-
 // open takes what a relay delivered.
 func (u *User) open(ctx context.Context, ev *nostr.Event) {
-	m, err := dm.Open(ctx, u.key, ev, u.net.Clock.Now().Add(ahead))
+	m, err := dm.Open(ctx, u.key, ev, u.net.Clock.Now())
 	if err != nil || m.From != u.bot {
 		return // not for this conversation
 	}
@@ -35,7 +29,7 @@ func (u *User) open(ctx context.Context, ev *nostr.Event) {
 	if strings.HasPrefix(m.Text, fence) {
 		u.fences[m.Text] = true
 	} else {
-		u.inbox = append(u.inbox, Heard{ID: m.ID, Text: m.Text, Via: m.Via, ReplyTo: m.ReplyTo, SentAt: m.SentAt})
+		u.inbox = append(u.inbox, Heard{ID: m.ID, Text: m.Text, Via: m.Via, ReplyTo: m.ReplyTo, SentAt: m.Dated})
 	}
 	close(u.news)
 	u.news = make(chan struct{})

@@ -63,7 +63,7 @@ func (s *soak) autopsy(u *User) string {
 		}
 		b.WriteString("; replies:")
 		for _, ev := range r.dev.Events(nostr.Filter{Tags: nostr.TagMap{"p": {u.me.String()}}}) {
-			m, err := dm.Open(ctx, u.key, ev, time.Now().Add(ahead))
+			m, err := dm.Open(ctx, u.key, ev, time.Now())
 			fmt.Fprintf(&b, " %s %q (%v)", ev.ID[:8], m.Text, err)
 		}
 		b.WriteString("\n")
