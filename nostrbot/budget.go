@@ -141,6 +141,46 @@ func (s *lanes) meet(customer PubKey) {
 	s.mu.Unlock()
 }
 
+// caughtUp lets the mark that a relay has handed out all that it kept go after
+// what waits here. It comes again when the relay was asked for what did not fit.
+func (s *lanes) caughtUp(ctx context.Context, o *opening) {
+	if s.bot.cfg.DecryptBudget.PerSecond == 0 {
+		s.bot.intake.queue(ctx, o)
+		return
+	}
+	o.lanes.Store(2)
+	s.trusted.mark(ctx, o)
+	s.others.mark(ctx, o)
+}
+
+// quiet tells that nothing waits, and that nothing was left on the relays.
+func (s *lanes) quiet() bool { return s.trusted.quiet() && s.others.quiet() }
+
+func (l *lane) quiet() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting) == 0 && !l.missed
+}
+
+func (l *lane) mark(ctx context.Context, o *opening) {
+	l.mu.Lock()
+	free := len(l.waiting) == 0
+	if !free && !l.missed {
+		l.waiting = append(l.waiting, o)
+	}
+	l.mu.Unlock()
+	if free {
+		l.pass(ctx, o)
+	}
+}
+
+// pass lets a mark in that has gone through both lanes.
+func (l *lane) pass(ctx context.Context, o *opening) {
+	if o.lanes.Add(-1) == 0 {
+		l.bot.intake.queue(ctx, o)
+	}
+}
+
 func (l *lane) admit(ctx context.Context, o *opening) {
 	l.mu.Lock()
 	size := len(o.Event.Content)
@@ -177,6 +217,11 @@ func (l *lane) run(ctx context.Context) {
 				return
 			}
 		}
+		if o.Event == nil {
+			l.pop()
+			l.pass(ctx, o)
+			continue
+		}
 		now := l.bot.now()
 		token := l.limit.ReserveN(now, 1)
 		if wait := token.DelayFrom(now); wait > 0 {
@@ -188,9 +233,8 @@ func (l *lane) run(ctx context.Context) {
 				return
 			}
 		}
-		room := l.pop()
-		l.bot.intake.queue(ctx, o)
-		if room {
+		l.bot.intake.queue(ctx, o) // before it is missing here: a mark must not overtake it
+		if room := l.pop(); room {
 			l.bot.boxes.askAgain()
 		}
 	}
@@ -210,7 +254,9 @@ func (l *lane) first() *opening {
 func (l *lane) pop() (room bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.bytes -= len(l.waiting[0].Event.Content)
+	if ev := l.waiting[0].Event; ev != nil {
+		l.bytes -= len(ev.Content)
+	}
 	l.waiting[0] = nil
 	l.waiting = l.waiting[1:]
 	if len(l.waiting) == 0 {

@@ -38,6 +38,7 @@ type opening struct {
 	msg    dm.Message
 	err    error
 	opened chan struct{}
+	lanes  atomic.Int32 // of a mark: how many lanes it has not gone through
 }
 
 const intakeQueue = 256
@@ -59,7 +60,7 @@ func (in *intake) deliver(ctx context.Context, d relay.Delivery) {
 
 // caughtUp is called by a leg after it delivered all that the relay kept.
 func (in *intake) caughtUp(ctx context.Context, url string) {
-	in.queue(ctx, &opening{Delivery: relay.Delivery{Relay: url}, opened: make(chan struct{})})
+	in.lanes.caughtUp(ctx, &opening{Delivery: relay.Delivery{Relay: url}, opened: make(chan struct{})})
 }
 
 func (in *intake) queue(ctx context.Context, o *opening) {
@@ -137,7 +138,9 @@ func (in *intake) sort() {
 }
 
 // quiet tells that nothing is on the way from the relays to the mailboxes.
-func (in *intake) quiet() bool { return in.queued.Load() == 0 && in.held.Load() == 0 }
+func (in *intake) quiet() bool {
+	return in.queued.Load() == 0 && in.held.Load() == 0 && in.lanes.quiet()
+}
 
 // open tries until the event is opened or refused: a signer that could not be
 // asked says nothing about the event.
