@@ -148,13 +148,15 @@ func checkUnsent(b *Bot, ctx context.Context, limits HealthLimits, r *HealthRepo
 			return
 		}
 		for _, c := range customers {
-			oldest, err := b.store.Parcels(ctx, c, 1)
+			oldest, err := b.store.Parcels(ctx, c, parcelPage)
 			if err != nil {
 				r.faultf("the outbox cannot be read: %v", err)
 				return
 			}
 			for _, p := range oldest {
-				r.Unsent = max(r.Unsent, Seconds(r.At.Sub(p.CreatedAt)))
+				if len(p.Receipts) == 0 { // else it is a relay of the customer's that is ill
+					r.Unsent = max(r.Unsent, Seconds(r.At.Sub(p.CreatedAt)))
+				}
 			}
 			after = c
 		}

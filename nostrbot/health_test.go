@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dmshop/dmshop/nostrbot"
+	"github.com/dmshop/dmshop/nostrbot/dm"
 )
 
 // health asks h as a probe does.
@@ -141,4 +142,24 @@ func TestHealthHandler_LooksOnceAndNeverHangs(t *testing.T) {
 		_, _, again := health(t, h)
 		require.Equal(t, first, again, "within a second it is the same report")
 	}
+}
+
+// Anybody may list a relay that is dead. Where a relay of ours has the reply,
+// that is no illness of the bot.
+func TestHealth_DeadRelayOfACustomerIsNotOurs(t *testing.T) {
+	t.Parallel()
+	net, own := ownRelay(t)
+	dead := newStranger(t)
+	dead.Faults.RefuseConnections(true)
+	bot := net.Bot(t, pong, guests(dead))
+	alice := net.User(t, "alice")
+	lists(alice, dm.KindInboxRelays, dead.url)
+	alice.Says("ping 1")
+	passes(t, net, time.Second, func() bool { return len(dms(own, alice.PubKey())) == 1 })
+	net.Clock.Advance(time.Hour)
+	var r nostrbot.HealthReport
+	require.Eventually(t, func() bool { // the receipt is written after the OK
+		r = bot.CheckHealth(t.Context(), nostrbot.HealthLimits{})
+		return r.OK && r.Unsent == 0
+	}, patience, time.Millisecond, "%v", &r)
 }
