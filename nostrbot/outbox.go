@@ -10,7 +10,8 @@ const (
 	outboxPage     = 64
 	parcelPage     = 16
 	parcelPageMax  = 256
-	publishers     = 128 // parcels on their way at once
+	publishers     = 128  // parcels on their way at once to our own relays
+	hosted         = 1024 // and to others: as many as the pool lets wait for guests
 	resendMin      = time.Second
 	resendMax      = 15 * time.Minute
 	widenAfter     = 3 // rounds before relays are tried where the customer may not read
@@ -28,7 +29,8 @@ const (
 // ends in the same bytes being published again.
 type outbox struct {
 	bot    *Bot
-	slots  chan struct{}
+	slots  chan struct{} // bounds the rounds that ask our own relays alone
+	hosted chan struct{} // bounds the others; a customer's relay holds up nobody else
 	late   lateReceipts
 	offers offers
 
@@ -54,6 +56,7 @@ type sender struct {
 func (o *outbox) init(b *Bot) {
 	o.bot = b
 	o.slots = make(chan struct{}, publishers)
+	o.hosted = make(chan struct{}, hosted)
 	o.senders = map[PubKey]*sender{}
 	o.offers.init()
 }
@@ -266,13 +269,7 @@ func (o *outbox) sendAll(ctx context.Context, s *sender, parcels []Parcel, hurry
 		if s.attempts[p.ID] == nil {
 			s.attempts[p.ID] = &attempt{}
 		}
-		select {
-		case o.slots <- struct{}{}:
-		case <-ctx.Done():
-			return resendMin
-		}
 		changed := o.publish(ctx, s, &p)
-		<-o.slots
 		if ctx.Err() != nil && p.State == ParcelPending {
 			return resendMin
 		}

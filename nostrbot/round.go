@@ -180,6 +180,16 @@ func holdOff(verdicts []relay.Verdict) (wait time.Duration, held bool) {
 // as much of it as there is when one said enough: a slow relay does not hold up
 // the next reply. It is not forgotten either; see stragglers.
 func (o *outbox) offerAll(ctx context.Context, p Parcel, a *attempt, targets []string, enough func(relay.Verdict) bool) (verdicts []relay.Verdict) {
+	slots := o.slots
+	if slices.ContainsFunc(targets, func(u string) bool { return !slices.Contains(o.bot.directory.own, u) }) {
+		slots = o.hosted
+	}
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+	case <-ctx.Done():
+		return nil
+	}
 	if len(targets) == 1 { // the usual case needs no goroutine
 		return []relay.Verdict{o.offer(ctx, &p, a, targets[0])}
 	}

@@ -60,7 +60,8 @@ type Config struct {
 	// the pool's own, such as those in a customer's relay list. It is where
 	// the guard belongs: public addresses only, checked at connect time.
 	// Nil: the pool talks to its own relays only. At most 64 guests are
-	// connected at a time; each leaves when unused for Timing.GuestIdle.
+	// connected at a time, and 16 calls wait for each; a guest leaves when
+	// unused for Timing.GuestIdle.
 	GuestClient *http.Client
 	// Timing may be left out.
 	Timing Timing

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -97,5 +98,33 @@ func TestTooManyGuestsInUse(t *testing.T) {
 		verdicts := pool.Publish(ctx, raw(t, toMe(t, "x")), many...)
 		require.ErrorIs(t, verdicts[63].Err, relay.ErrNotConnected)
 		require.ErrorIs(t, verdicts[64].Err, relay.ErrGuests)
+	})
+}
+
+// One guest that never answers is waited for by a few only.
+func TestGuestThatNeverAnswers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r, client := memRelay(t)
+		r.Faults.SwallowOKs(true)
+		pool, err := relay.New(relay.Config{GuestClient: client})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = pool.Run(ctx) })
+		t.Cleanup(func() {
+			cancel()
+			wg.Wait()
+		})
+		synctest.Wait()
+		ev := raw(t, toMe(t, "x"))
+		for range 16 {
+			wg.Go(func() { pool.Publish(ctx, ev, mem) })
+		}
+		synctest.Wait()
+		require.ErrorIs(t, pool.Publish(ctx, ev, mem)[0].Err, relay.ErrBusy)
+		pass(8 * time.Second)
+		r.Faults.SwallowOKs(false)
+		require.True(t, pool.Publish(ctx, ev, mem)[0].Delivered())
 	})
 }

@@ -46,7 +46,8 @@ type Leg struct {
 var (
 	// ErrNotConnected says that the event was not sent.
 	ErrNotConnected = errors.New("relay is not connected")
-	// ErrBusy says that the event was not sent, too much waits to be written.
+	// ErrBusy says that the event was not sent: too much waits to be written,
+	// or, for a guest, to be answered.
 	ErrBusy = errors.New("relay takes our frames too slowly")
 	// ErrDropped says that the socket was lost before the answer came.
 	ErrDropped = errors.New("connection lost before the relay answered")

@@ -12,7 +12,12 @@ import (
 	"time"
 )
 
-const maxGuests = 64
+const (
+	maxGuests = 64
+	// maxGuestUsers is how many calls may wait for one guest: one that never
+	// answers must not hold up all of them.
+	maxGuestUsers = 16
+)
 
 // ErrRunning is what Run returns when it runs already or has run before.
 var ErrRunning = errors.New("a pool runs once")
@@ -168,6 +173,9 @@ func (p *Pool) find(v *Verdict) *leg {
 	}
 	g := p.guests[v.Relay]
 	switch {
+	case g != nil && g.users >= maxGuestUsers:
+		v.Err = ErrBusy
+		return nil
 	case g != nil:
 	case p.cfg.GuestClient == nil:
 		v.Status, v.Err = Refused, ErrNotOwn
