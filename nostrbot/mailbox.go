@@ -111,6 +111,7 @@ func (s *mailboxes) put(customer PubKey, l letter) bool {
 // serve handles a mailbox until it is empty.
 func (s *mailboxes) serve(customer PubKey, box *mailbox) {
 	s.slots <- struct{}{}
+	growStack() // not before: thousands may wait for a slot
 	defer func() { <-s.slots }()
 	for {
 		s.mu.Lock()

@@ -118,7 +118,7 @@ func (o *outbox) start(customer PubKey, s *sender) {
 	s.wake, s.attempts = make(chan struct{}, 1), map[string]*attempt{}
 	o.senders[customer] = s
 	ctx := o.ctx
-	o.wg.Go(func() { o.serve(ctx, customer, s) })
+	o.wg.Go(func() { growStack(); o.serve(ctx, customer, s) })
 }
 
 func (s *sender) poke() {
