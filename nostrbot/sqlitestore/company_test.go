@@ -16,7 +16,9 @@ func sent(t *testing.T) (s *Store, path string, note func() error) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "shop.db")
 	s = mustOpen(t, path)
+	s.writer.mu.Lock()
 	s.writer.noHurry = time.Hour // what is written sooner went with something else
+	s.writer.mu.Unlock()
 	p := nostrbot.Parcel{ID: "p1", To: nostrbot.PubKey{1}, Event: []byte("{}")}
 	b := state(1, 0, "one")
 	b.Done, b.Parcels = []string{"m1"}, []nostrbot.Parcel{p}
