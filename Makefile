@@ -12,12 +12,13 @@ FUZZTIME ?= 10s
 .PHONY: test test-c soak bench quick fuzz lint deps
 
 # The race detector links with gcc, the tag secp256k1 with the library; the
-# Redis store is tested on redis-server.
+# Redis store is tested on redis-server, and customers on nostr-tools need Node.
 deps:
 	@missing=; \
 	command -v gcc >/dev/null || missing="gcc libc6-dev"; \
 	[ -e /usr/include/secp256k1_schnorrsig.h ] || missing="$$missing libsecp256k1-dev"; \
 	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	command -v npm >/dev/null || missing="$$missing nodejs npm"; \
 	[ -z "$$missing" ] || { \
 		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "install first: $$missing"; exit 1; }; \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; }

@@ -13,14 +13,17 @@ import (
 	"github.com/dmshop/dmshop/nostrbot/nostrbottest"
 )
 
-// counter says how often it was spoken to: a bot that forgets, or answers
-// twice, is found out.
+// count says how often it was asked: a bot that forgets, or answers twice, is
+// found out.
+var count = nostrbot.WithState("n", func(_ context.Context, c *nostrbot.Chat[int]) error {
+	*c.State++
+	c.Replyf("%d", *c.State)
+	return nil
+})
+
+// counter counts, and repeats everything else line by line.
 func counter(b *nostrbot.Bot) {
-	b.Command("count", "count", nostrbot.WithState("n", func(_ context.Context, c *nostrbot.Chat[int]) error {
-		*c.State++
-		c.Replyf("%d", *c.State)
-		return nil
-	}))
+	b.Command("count", "count", count)
 	b.Fallback(func(_ context.Context, m *nostrbot.Message) error {
 		for line := range strings.SplitSeq(m.Text, "\n") {
 			m.Reply("echo " + line)
