@@ -5,15 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
-	"log"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 
-	"github.com/fiatjaf/khatru"
-	"github.com/nbd-wtf/go-nostr"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dmshop/dmshop/nostrbot"
@@ -61,7 +55,7 @@ func TestInterop_Khatru(t *testing.T) {
 	for _, client := range []nostrbottest.Client{nostrbottest.NIP17, nostrbottest.NIP04, nostrbottest.Both} {
 		t.Run(string(client), func(t *testing.T) {
 			t.Parallel()
-			net := nostrbottest.New(t, nostrbottest.Over(startKhatru(t)))
+			net := nostrbottest.New(t, nostrbottest.Over(nostrbottest.StartKhatru(t)))
 			bot := net.Bot(t, storyteller)
 			alice := net.User(t, "alice", client)
 			alice.Says("/count").Hears("1").Says("/count").Hears("2").Resends().Rewraps().HearsNothing()
@@ -81,46 +75,4 @@ func TestInterop_Khatru(t *testing.T) {
 			alice.Hears("3").HearsNothing()
 		})
 	}
-}
-
-// startKhatru serves a relay made of khatru and as much of a database as that
-// needs.
-func startKhatru(t *testing.T) (url string) {
-	t.Helper()
-	var mu sync.Mutex
-	var events []*nostr.Event
-	r := khatru.NewRelay()
-	r.Log = log.New(io.Discard, "", 0)
-	r.StoreEvent = append(r.StoreEvent, func(_ context.Context, ev *nostr.Event) error {
-		mu.Lock()
-		defer mu.Unlock()
-		events = append(events, ev)
-		return nil
-	})
-	r.QueryEvents = append(r.QueryEvents, func(_ context.Context, f nostr.Filter) (chan *nostr.Event, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		out := make(chan *nostr.Event, len(events))
-		for _, ev := range events {
-			if f.Matches(ev) {
-				copied := *ev
-				out <- &copied
-			}
-		}
-		close(out)
-		return out, nil
-	})
-	r.RejectEvent = append(r.RejectEvent, func(_ context.Context, ev *nostr.Event) (bool, string) {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, have := range events {
-			if have.ID == ev.ID {
-				return true, "duplicate: already have it"
-			}
-		}
-		return false, ""
-	})
-	server := httptest.NewServer(r)
-	t.Cleanup(server.Close)
-	return "ws" + strings.TrimPrefix(server.URL, "http")
 }
