@@ -262,7 +262,8 @@ func (o *outbox) sendAll(ctx context.Context, s *sender, parcels []Parcel, hurry
 			continue
 		}
 		// A first try is not hastened: its date keeps it apart from its twin.
-		if early := p.DueAt.Sub(o.bot.now()); early > 0 && (!hurry || p.Attempts == 0 && !o.stopping()) {
+		// Nothing is put off for longer than resendMax: the clock was set back.
+		if early := p.DueAt.Sub(o.bot.now()); early > 0 && early <= resendMax && (!hurry || p.Attempts == 0 && !o.stopping()) {
 			later(&p, early)
 			continue
 		}
