@@ -100,6 +100,7 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	case l.do != nil:
 		h = l.do
 	case giveUp:
+		rec.note(l) // its twin is done with it
 		h = Say(b.cfg.Sorry)
 	case rec.note(l): // the twin was answered
 		h, twin = nil, true
