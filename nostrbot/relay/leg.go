@@ -58,6 +58,7 @@ var (
 var (
 	errDead    = errors.New("nothing heard from the relay, connection is half-open")
 	errStuck   = errors.New("relay does not take what we write")
+	errFlood   = errors.New("guest sends more than we asked for")
 	errIdle    = errors.New("guest is not used")
 	errStopped = errors.New("pool is not running")
 )

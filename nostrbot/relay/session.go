@@ -16,7 +16,12 @@ import (
 	"github.com/dmshop/dmshop/internal/eventjson"
 )
 
-const maxBadFrames = 256 // within a minute
+const (
+	maxBadFrames = 256 // within a minute
+	// maxGuestBytes is how much a guest may send within a minute: it is asked
+	// for little, and all that it sends costs reading.
+	maxGuestBytes = 16 << 20
+)
 
 // session is one open socket. The reader never waits for anything but the
 // socket, so that OKs, pongs and challenges are seen whatever else is stuck;
@@ -36,6 +41,8 @@ type session struct {
 	bad      int
 	badSince time.Time
 	notices  int
+	taken    int // bytes of a guest's
+	since    time.Time
 
 	// Guarded by leg.mu.
 	auth    auth
@@ -182,8 +189,21 @@ func (h hearing) Read(p []byte) (int, error) {
 	n, err := h.Reader.Read(p)
 	if n > 0 {
 		h.s.hear()
+		h.s.take(n)
 	}
 	return n, err
+}
+
+func (s *session) take(n int) {
+	if !s.leg.guest {
+		return
+	}
+	if now := time.Now(); now.Sub(s.since) > time.Minute {
+		s.taken, s.since = 0, now
+	}
+	if s.taken += n; s.taken > maxGuestBytes {
+		s.fail(errFlood)
+	}
 }
 
 func (s *session) read() {
