@@ -3,6 +3,8 @@ package nostrbot_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -70,4 +72,38 @@ func TestMaxAge_StaysTheSameOverTheAttempts(t *testing.T) {
 	alice.says("ping", nostrbot.NIP17)
 	alice.hears("pong")
 	require.EqualValues(t, 2, runs.Load())
+}
+
+// A machine whose clock is wrong by days refuses everybody: its log says so.
+func TestClockThatIsBehindIsTold(t *testing.T) {
+	t.Parallel()
+	n, clock, said := newNet(t), &movedClock{}, make(told, 100)
+	clock.move(-25 * time.Hour)
+	n.run(t, nostrbot.Config{Clock: clock, Logger: slog.New(slog.NewTextHandler(said, nil))}, ping)
+	alice := n.person(t)
+	alice.says("ping", nostrbot.NIP17)
+	select {
+	case <-said:
+	case <-time.After(patience):
+		t.Fatal("nothing was said")
+	}
+	alice.says("another", nostrbot.NIP17)
+	clock.move(25 * time.Hour)
+	alice.says("ping 2", nostrbot.NIP17)
+	for m := range alice.heard {
+		if m.Text == "pong 2" {
+			break
+		}
+	}
+	require.Empty(t, said, "once is enough")
+}
+
+// told is a log that keeps what it says of the clock.
+type told chan string
+
+func (c told) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), "is this machine's clock right?") {
+		c <- string(line)
+	}
+	return len(line), nil
 }

@@ -31,6 +31,8 @@ type intake struct {
 	// On the way from the relays to the mailboxes, in the queues and held
 	// until a backlog is whole.
 	queued, held atomic.Int64
+
+	warned time.Time // of dates that are out of bounds; of sort alone
 }
 
 type opening struct {
@@ -41,7 +43,11 @@ type opening struct {
 	lanes  atomic.Int32 // of a mark: how many lanes it has not gone through
 }
 
-const intakeQueue = 256
+const (
+	intakeQueue = 256
+	// warnStale is how long nothing is said again of dates out of bounds.
+	warnStale = 10 * time.Minute
+)
 
 func (in *intake) init(b *Bot) {
 	in.bot = b
@@ -210,6 +216,11 @@ func (in *intake) refused(o *opening) {
 	if o.Event.Kind == kindGiftWrap && errors.Is(o.err, dm.ErrRefused) && !errors.Is(o.err, dm.ErrStale) {
 		in.seen.settle(o.Event.ID)
 		return
+	}
+	// Anybody can write a wrong date, so this is not said each time.
+	if now := time.Now(); errors.Is(o.err, dm.ErrStale) && now.Sub(in.warned) > warnStale {
+		in.warned = now
+		in.bot.log.Warn("a message is not handled for its date: is this machine's clock right?", "relay", o.Relay, "now", in.bot.now(), "err", o.err)
 	}
 	in.seen.release(o.Event.ID)
 }
