@@ -7,12 +7,13 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 
 	"github.com/dmshop/dmshop/nostrbot"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	bot, err := nostrbot.New(nostrbot.Config{
 		Signer: nostrbot.Nsec(os.Getenv("BOT_NSEC")),
