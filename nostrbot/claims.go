@@ -79,7 +79,7 @@ func (c *claims) run(ctx context.Context) {
 	c.wg.Go(func() { // what a process left behind that is dead by now
 		for ctx.Err() == nil {
 			c.bot.sleep(ctx, c.lease)
-			c.bot.outbox.sweep(ctx, c.bot.outbox.visit)
+			c.bot.outbox.fetch(ctx)
 		}
 	})
 }

@@ -8,6 +8,16 @@ import (
 // SetCanaryLimit is for tests that do not wait half a minute.
 func (b *Bot) SetCanaryLimit(d time.Duration) { b.canary.limit = d }
 
+// SetCrowd is for tests that have no thousands of customers.
+func (b *Bot) SetCrowd(n int) { b.outbox.crowd = n }
+
+// Senders counts the customers who are waited with.
+func (b *Bot) Senders() int {
+	b.outbox.mu.Lock()
+	defer b.outbox.mu.Unlock()
+	return len(b.outbox.senders)
+}
+
 // ServeOffline makes the bot serve mailboxes without a relay, for tests that
 // need the Store only. Timeouts come when RingTimeouts is called.
 func (b *Bot) ServeOffline() (stop func()) {

@@ -29,6 +29,7 @@ const (
 // ends in the same bytes being published again.
 type outbox struct {
 	bot    *Bot
+	crowd  int           // see crowd.go
 	slots  chan struct{} // bounds the rounds that ask our own relays alone
 	hosted chan struct{} // bounds the others; a customer's relay holds up nobody else
 	late   lateReceipts
@@ -38,6 +39,7 @@ type outbox struct {
 	ctx     context.Context // set by run
 	senders map[PubKey]*sender
 	closing bool // senders stop instead of waiting for a better time
+	left    bool // somebody left with parcels to be sent
 	wg      sync.WaitGroup
 }
 
@@ -54,7 +56,7 @@ type sender struct {
 }
 
 func (o *outbox) init(b *Bot) {
-	o.bot = b
+	o.bot, o.crowd = b, crowd
 	o.slots = make(chan struct{}, publishers)
 	o.hosted = make(chan struct{}, hosted)
 	o.senders = map[PubKey]*sender{}
@@ -66,7 +68,8 @@ func (o *outbox) run(ctx context.Context) {
 	o.mu.Lock()
 	o.ctx = ctx
 	o.mu.Unlock()
-	o.wg.Go(func() { o.sweep(ctx, o.kick) })
+	o.wg.Go(func() { o.sweep(ctx, func(c PubKey) { o.call(ctx, c, sender{now: true, stay: true}) }) })
+	o.offers.Go(func() { o.fetchBack(ctx) })
 }
 
 // sweep calls f for each customer who has something to be sent.
@@ -101,17 +104,7 @@ func (o *outbox) kick(customer PubKey) {
 		s.poke()
 		return
 	}
-	o.start(customer, &sender{now: true, stay: true}) // after a restart, too
-}
-
-// visit sends what is due of a customer whom another process may be serving: a
-// dead one's parcels are found so.
-func (o *outbox) visit(customer PubKey) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.ctx.Err() == nil && !o.closing && o.senders[customer] == nil {
-		o.start(customer, &sender{})
-	}
+	o.start(customer, &sender{stay: true})
 }
 
 func (o *outbox) start(customer PubKey, s *sender) {
@@ -233,8 +226,9 @@ func (o *outbox) leave(customer PubKey, s *sender) bool {
 func (o *outbox) park(ctx context.Context, customer PubKey, s *sender, wait time.Duration) bool {
 	o.mu.Lock()
 	closing := o.closing
-	if closing || ctx.Err() != nil || !s.stay {
+	if closing || ctx.Err() != nil || !s.stay || o.crowded(wait) {
 		delete(o.senders, customer)
+		o.left = true
 		o.mu.Unlock()
 		return false
 	}
