@@ -38,6 +38,7 @@ type outbox struct {
 	mu      sync.Mutex
 	ctx     context.Context // set by run
 	senders map[PubKey]*sender
+	empty   emptied
 	closing bool // senders stop instead of waiting for a better time
 	left    bool // somebody left with parcels to be sent
 	wg      sync.WaitGroup
@@ -48,6 +49,9 @@ type sender struct {
 	wake chan struct{} // buffered: something changed, look again
 	now  bool          // a relay came up: do not wait for DueAt
 	stay bool          // else another process may be the one to wait with it
+	// fresh is all that the Store holds for the customer, where that is known:
+	// the first round need not ask.
+	fresh []Parcel
 	// poor says that the relays where the customer reads did not take a
 	// parcel for some rounds: the next ones are not held up for as long. Of
 	// the sender's goroutine alone, as attempts is.
@@ -60,6 +64,7 @@ func (o *outbox) init(b *Bot) {
 	o.slots = make(chan struct{}, publishers)
 	o.hosted = make(chan struct{}, hosted)
 	o.senders = map[PubKey]*sender{}
+	o.empty.init(b)
 	o.offers.init()
 }
 
@@ -92,8 +97,9 @@ func (o *outbox) sweep(ctx context.Context, f func(PubKey)) {
 	}
 }
 
-// kick says that a customer has something to be sent.
-func (o *outbox) kick(customer PubKey) {
+// kick says that a customer has something to be sent. fresh is what the commit
+// brought, if it is the mailbox's: see [emptied].
+func (o *outbox) kick(customer PubKey, fresh ...Parcel) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ctx == nil || o.ctx.Err() != nil || o.closing {
@@ -104,7 +110,11 @@ func (o *outbox) kick(customer PubKey) {
 		s.poke()
 		return
 	}
-	o.start(customer, &sender{stay: true})
+	s := &sender{stay: true}
+	if o.empty.take(customer) {
+		s.fresh = fresh
+	}
+	o.start(customer, s)
 }
 
 func (o *outbox) start(customer PubKey, s *sender) {
@@ -172,7 +182,10 @@ func (o *outbox) serve(ctx context.Context, customer PubKey, s *sender) {
 // round sends what can be sent now. It returns how long to wait before the
 // next, or that the sender left.
 func (o *outbox) round(ctx context.Context, customer PubKey, s *sender) (wait time.Duration, left bool) {
-	parcels, err := o.bot.store.Parcels(ctx, customer, min(parcelPage+len(s.attempts), parcelPageMax))
+	parcels, err := s.fresh, error(nil)
+	if s.fresh = nil; len(parcels) == 0 {
+		parcels, err = o.bot.store.Parcels(ctx, customer, min(parcelPage+len(s.attempts), parcelPageMax))
+	}
 	switch {
 	case err != nil:
 		if ctx.Err() == nil {
@@ -218,6 +231,7 @@ func (o *outbox) leave(customer PubKey, s *sender) bool {
 		return false
 	default:
 		delete(o.senders, customer)
+		o.empty.put(customer)
 		return true
 	}
 }

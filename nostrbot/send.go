@@ -64,10 +64,12 @@ func (b *Bot) Send(ctx context.Context, to PubKey, text, key string, opts ...Sen
 	if err := o.check(); err != nil {
 		return fmt.Errorf("nostrbot: send: %w", err)
 	}
-	if err := b.send(ctx, to, o, "send:"+key); err != nil {
+	defer b.outbox.past(to)()
+	err := b.send(ctx, to, o, "send:"+key)
+	b.outbox.kick(to) // also if it was done before, or seemed to fail: a commit may have gone through
+	if err != nil {
 		return fmt.Errorf("nostrbot: send: %w", err)
 	}
-	b.outbox.kick(to) // also if it was done: the first call may have failed after its commit
 	return nil
 }
 

@@ -145,7 +145,7 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 		b.intake.lanes.meet(customer)
 	}
 	if len(parcels) > 0 {
-		b.outbox.kick(customer)
+		b.outbox.kick(customer, parcels...)
 	}
 	b.alarm.set(m.walks.wake())
 	b.handled(m, h, l, giveUp)
