@@ -9,9 +9,12 @@ import (
 )
 
 const (
-	// strangerWork is the most work done for a relay that a customer named:
-	// some two seconds.
-	strangerWork = 20
+	// strangerWork is the most work done for a relay that a customer named,
+	// some two seconds for a short message, strangerTime the most time, and
+	// strangerQueue how many events wait for theirs.
+	strangerWork  = 20
+	strangerTime  = 5 * time.Second
+	strangerQueue = 16
 	// someWork is tried where a relay does not say how much it wants, and
 	// moreWork more each time it is not content.
 	someWork, moreWork = 16, 4
@@ -123,6 +126,14 @@ func (a *attempt) raise(url string, v relay.Verdict, most int) (bits int, recent
 	}
 	t.bits, t.working = bits, true
 	return bits, t.recent, true
+}
+
+// notNow takes raise back: nobody works on it. The next round asks again.
+func (a *attempt) notNow(url string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := a.of(url)
+	t.bits, t.working = 0, false
 }
 
 func (a *attempt) refuse(url string) {

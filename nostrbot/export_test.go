@@ -18,6 +18,9 @@ func (b *Bot) Senders() int {
 	return len(b.outbox.senders)
 }
 
+// SetStrangerTime is how long is worked for a stranger's relay.
+func (b *Bot) SetStrangerTime(d time.Duration) { b.outbox.offers.guests.time = d }
+
 // ServeOffline makes the bot serve mailboxes without a relay, for tests that
 // need the Store only. Timeouts come when RingTimeouts is called.
 func (b *Bot) ServeOffline() (stop func()) {

@@ -27,12 +27,21 @@ const (
 type offers struct {
 	sync.WaitGroup
 	trailing chan struct{}
-	miner    chan struct{} // one event is worked on at a time
+	own      miner
+	guests   miner // whatever strangers' relays ask for, ours do not wait
+}
+
+// miner works on one event at a time.
+type miner struct {
+	bench chan struct{}
+	time  time.Duration
+	queue chan struct{} // bounds those that wait; nil does not
 }
 
 func (of *offers) init() {
 	of.trailing = make(chan struct{}, stragglers)
-	of.miner = make(chan struct{}, 1)
+	of.own = miner{make(chan struct{}, 1), workTime, nil}
+	of.guests = miner{make(chan struct{}, 1), strangerTime, make(chan struct{}, strangerQueue)}
 }
 
 // publish makes one round and moves p accordingly; false means that nothing is
@@ -257,12 +266,16 @@ func (o *outbox) offer(ctx context.Context, p *Parcel, a *attempt, url string) r
 
 // work mines a new wrap on the side and then has the parcel tried again.
 func (o *outbox) work(p *Parcel, a *attempt, url string, v relay.Verdict) {
-	most := o.bot.cfg.MaxWork
+	most, miner := o.bot.cfg.MaxWork, &o.offers.own
 	if !slices.Contains(o.bot.directory.own, url) {
-		most = min(most, strangerWork)
+		most, miner = min(most, strangerWork), &o.offers.guests
 	}
 	bits, recent, ok := a.raise(url, v, most)
 	if !ok {
+		return
+	}
+	if !miner.enter() {
+		a.notNow(url)
 		return
 	}
 	o.mu.Lock()
@@ -272,13 +285,14 @@ func (o *outbox) work(p *Parcel, a *attempt, url string, v relay.Verdict) {
 	}
 	o.mu.Unlock()
 	o.offers.Go(func() {
+		defer miner.leave()
 		select {
-		case o.offers.miner <- struct{}{}:
+		case miner.bench <- struct{}{}:
 		case <-ctx.Done():
 			return
 		}
-		defer func() { <-o.offers.miner }()
-		ctx, cancel := context.WithTimeout(ctx, workTime)
+		defer func() { <-miner.bench }()
+		ctx, cancel := context.WithTimeout(ctx, miner.time)
 		defer cancel()
 		opts := []dm.Option{dm.Work(bits)}
 		if recent {
@@ -291,6 +305,24 @@ func (o *outbox) work(p *Parcel, a *attempt, url string, v relay.Verdict) {
 		a.rewrapped(url, event, err)
 		o.hasten(p.To)
 	})
+}
+
+func (m *miner) enter() bool {
+	if m.queue == nil {
+		return true
+	}
+	select {
+	case m.queue <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (m *miner) leave() {
+	if m.queue != nil {
+		<-m.queue
+	}
 }
 
 // copyToSelf wraps what was sent for the bot's own inbox, where other clients
