@@ -79,8 +79,9 @@ type Config struct {
 	// told the bot's own lists. None by default.
 	IndexRelays []string
 	// MaxWork is the most proof of work, in bits, done for a relay that asks
-	// for it (NIP-13); a customer's relay gets at most 20. Defaults to 24,
-	// half a minute on one processor; negative is none.
+	// for it (NIP-13); a customer's relay gets at most 20, and five
+	// seconds. Defaults to 24, half a minute on one processor; negative is
+	// none.
 	MaxWork int
 	// Expire asks relays and clients to forget each reply after so long
 	// (NIP-40); zero does not.

@@ -81,11 +81,19 @@ func withoutSecrets(s string) string {
 // be cut out: "ok" and "10" tell nothing, and stand everywhere.
 const shortestWord = 3
 
+// longestError is how much of an error's text is logged: each of its words is
+// looked for among all that was said.
+const longestError = 2048
+
 // withoutWords is an error's text for the log. Its author may have put into it
 // what the customer wrote, or what they were about to get, so the words of the
 // message are cut out, and those of the replies that hold digits: numbers,
 // codes, invoices.
+// The customer may have made both long.
 func withoutWords(text string, m *Message) string {
+	if len(text) > longestError {
+		text = strings.ToValidUTF8(text[:longestError], "") + "..."
+	}
 	words, codes := map[string]bool{}, []string{}
 	add := func(said string, all bool) {
 		for word := range strings.FieldsFuncSeq(strings.ToLower(said), notInWord) {
