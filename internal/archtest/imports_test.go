@@ -58,7 +58,7 @@ var rules = map[string][]string{
 	"payments/paymentstest":          {"ours/payments", "ours/payments/bolt11", "github.com/stretchr/testify/...", "pgregory.net/rapid"},
 	"payments/order/sandbox":         {"ours/payments"},
 	"nostrbot":                       {"ours/nostrbot/dm", "ours/nostrbot/relay", "ours/internal/relayurl", "ours/internal/safedial", "github.com/nbd-wtf/go-nostr", "github.com/nbd-wtf/go-nostr/nip13", "golang.org/x/time/rate"},
-	"nostrbot/dm":                    {"github.com/nbd-wtf/go-nostr/...", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/...", "golang.org/x/crypto/...", "ours/internal/relayurl", "ours/internal/eventjson"},
+	"nostrbot/dm":                    {"github.com/nbd-wtf/go-nostr/...", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/...", "golang.org/x/crypto/...", "ours/internal/relayurl", "ours/internal/eventjson", "github.com/mailru/easyjson/..."},
 	"nostrbot/relay":                 {"ours/internal/relayurl", "ours/internal/eventjson", "github.com/nbd-wtf/go-nostr/...", "github.com/coder/websocket", "github.com/mailru/easyjson/..."},
 	"nostrbot/nostrbottest":          {"ours/nostrbot", "ours/nostrbot/dm", "ours/nostrbot/relay", "ours/internal/devrelay", "github.com/nbd-wtf/go-nostr"},
 	"nostrbot/metrics":               {"ours/nostrbot", "ours/nostrbot/relay", "github.com/prometheus/client_golang/..."},
@@ -75,6 +75,8 @@ var rules = map[string][]string{
 	"internal/safedial/safedialtest": {"golang.org/x/net/...", "github.com/stretchr/testify/..."},
 	"internal/safedial/devca":        {},
 	"internal/safedial":              {"golang.org/x/net/..."},
+	"internal/lntest":                {"github.com/btcsuite/btcd/...", "github.com/stretchr/testify/...", "go.uber.org/goleak"},
+	"internal/lntest/builddaemons":   {"ours/internal/lntest"},
 }
 
 func allowed(imported string, rule []string) bool {
