@@ -72,10 +72,18 @@ func ParsePreimageKey(s string) (PreimageKey, error) {
 	return PreimageKey(h), nil
 }
 
-// preimage is the same for the same key, and tells nothing of others.
-func (k *PreimageKey) preimage(key string) payments.Preimage {
+// preimage is of the invoice under a key: always the same, and without a trace
+// of others.
+func (k *PreimageKey) preimage(key string) payments.Preimage { return k.derive("preimage", key) }
+
+// ofHold is the name of the claim on a hold's hash.
+func (k *PreimageKey) ofHold(h payments.Hash) payments.Preimage {
+	return k.derive("hold", string(h[:]))
+}
+
+func (k *PreimageKey) derive(purpose, of string) payments.Preimage {
 	mac := hmac.New(sha256.New, k[:])
-	mac.Write([]byte("dmshop lnd preimage\x00" + key))
+	mac.Write([]byte("dmshop lnd " + purpose + "\x00" + of))
 	return payments.Preimage(mac.Sum(nil))
 }
 

@@ -51,8 +51,11 @@
 //
 // # Limits
 //
-// lnd has no place for a shop's key: an Invoice does not name it, and a hold
-// invoice is known by its hash alone. Watch does not tell of held payments. A
+// lnd has no place for a shop's key: an Invoice does not name it. A hold leaves
+// two more invoices in lnd, without an amount and expired at once, that say
+// which key and which hash belong together. An lnd that deletes cancelled
+// invoices (gc-canceled-invoices-on-startup, -on-the-fly) forgets those, and
+// expired invoices: leave that off. Watch does not tell of held payments. A
 // deadline is an estimate for an lnd with its default of 12 blocks
 // (invoices.holdexpirydelta). No on-chain fallback, no AMP, no keysend, no
 // invoices without an amount.

@@ -19,11 +19,12 @@ const (
 	MaxHold = (maxCLTV - holdExpiryDelta) * fastBlock
 )
 
-// CreateHold implements payments.Holder. lnd knows a hold by its hash alone: a
-// repeat with another amount under the hash is ErrConflict, but a repeat under
-// the Key with another hash is another invoice. Derive the preimage from the
-// Key, and there is one. For is counted with blocks twice as fast as they
-// should be, at most [MaxHold]; zero is lnd's default of 80 blocks, less 12.
+// CreateHold implements payments.Holder. For is counted with blocks twice as
+// fast as they should be, at most [MaxHold]; zero is lnd's default of 80
+// blocks, less 12.
+//
+// lnd knows a hold by its hash alone. That Key and Hash belong together is
+// written down in lnd itself: see [Wallet.claim].
 func (w *Wallet) CreateHold(ctx context.Context, c payments.HoldCharge) (payments.Invoice, error) {
 	const op = "create hold invoice"
 	if err := c.Validate(); err != nil {
@@ -39,9 +40,47 @@ func (w *Wallet) CreateHold(ctx context.Context, c payments.HoldCharge) (payment
 	if c.For > 0 {
 		request.CLTV = number(max(minCLTV, int64((c.For+fastBlock-1)/fastBlock)+holdExpiryDelta))
 	}
+	// The hash first: a hash that belongs to another key leaves no trace
+	// under this one.
+	if err := w.claim(ctx, op, w.secrets.preimage.ofHold(c.Hash), c.Key); err != nil {
+		return payments.Invoice{}, err
+	}
+	if err := w.claim(ctx, op, w.secrets.preimage.preimage(c.Key), c.Hash.String()); err != nil {
+		return payments.Invoice{}, err
+	}
 	request.Hash = base64.StdEncoding.EncodeToString(c.Hash[:])
 	return w.create(ctx, op, "/v2/invoices/hodl", request, c.Hash)
 }
+
+// claim writes a text into lnd under a name that nobody else can make, once
+// and for all: as the memo of an invoice without an amount, which nobody gets
+// to see, and which expires at once. Another text there before is ErrConflict.
+// A key's name is the one that a plain invoice of the key would have, so that
+// a key is either or.
+func (w *Wallet) claim(ctx context.Context, op string, name payments.Preimage, text string) error {
+	_, err := w.call(ctx, "/v1/invoices", invoiceRequest{
+		Preimage: base64.StdEncoding.EncodeToString(name[:]), Memo: text, Expiry: 1,
+	})
+	if err == nil {
+		return nil
+	}
+	var reply *replyError
+	if errors.As(err, &reply) && reply.beforeHandler() {
+		return failed(op, err, payments.NotApplied)
+	}
+	_, m, looked := w.lookUp(ctx, op, name.Hash())
+	switch {
+	case looked == nil && m.claims(text):
+		return nil
+	case looked == nil:
+		return refused(op, payments.ErrConflict, errors.New("the key or the hash stands for another invoice"))
+	}
+	// No hold was made, whatever became of the claim: it can be made again.
+	return failed(op, err, payments.NotApplied)
+}
+
+// claims tells a claim with that text.
+func (m invoiceMessage) claims(text string) bool { return m.Value == 0 && m.Memo == text }
 
 // SettleHold implements payments.Holder.
 func (w *Wallet) SettleHold(ctx context.Context, p payments.Preimage) error {

@@ -155,14 +155,21 @@ func (w *Wallet) LookupInvoice(ctx context.Context, id string) (payments.Invoice
 	return inv, err
 }
 
-// FindInvoices implements payments.Finder: there is one invoice, or none. Hold
-// invoices are not found by key.
+// FindInvoices implements payments.Finder: there is one invoice, plain or hold,
+// or none.
 func (w *Wallet) FindInvoices(ctx context.Context, key string) ([]payments.Invoice, error) {
 	const op = "find invoices"
 	if err := (payments.Charge{Key: key, Amount: 1}).Validate(); err != nil {
 		return nil, refused(op, payments.ErrInvalid, err)
 	}
-	inv, _, err := w.lookUp(ctx, op, w.secrets.preimage.preimage(key).Hash())
+	inv, m, err := w.lookUp(ctx, op, w.secrets.preimage.preimage(key).Hash())
+	if err == nil && m.Value == 0 { // the key's claim on a hold
+		hash, bad := payments.ParseHash(m.Memo)
+		if bad != nil {
+			return nil, refused(op, payments.ErrUnavailable, bad)
+		}
+		inv, _, err = w.lookUp(ctx, op, hash)
+	}
 	switch {
 	case errors.Is(err, payments.ErrNotFound):
 		return nil, nil

@@ -77,6 +77,7 @@ func readMessage(line []byte) (json.RawMessage, error) {
 type invoiceMessage struct {
 	Hash           []byte        `json:"r_hash"`
 	Preimage       []byte        `json:"r_preimage"`
+	Memo           string        `json:"memo"`
 	PaymentRequest string        `json:"payment_request"`
 	State          string        `json:"state"`
 	Value          number        `json:"value_msat"`
@@ -127,6 +128,7 @@ func readInvoice(text []byte, now time.Time) (payments.Invoice, invoiceMessage, 
 		inv.Status = payments.Open
 	case "ACCEPTED":
 		inv.Status = payments.Held
+		inv.Received = payments.Msat(m.Paid)
 		inv.Deadline = m.deadline()
 	case "SETTLED":
 		inv.Status = payments.Settled
