@@ -45,6 +45,7 @@ func (w *Wallet) call(ctx context.Context, path string, in any) ([]byte, error) 
 
 // stream is an answer that goes on: one JSON object a line.
 type stream struct {
+	ctx   context.Context
 	body  io.ReadCloser
 	lines *bufio.Scanner
 }
@@ -80,9 +81,9 @@ func (w *Wallet) open(ctx context.Context, path string, in any) (*stream, error)
 		if err != nil {
 			return nil, &lostError{sent: true, err: cause(err)}
 		}
-		return nil, readReplyError(res.StatusCode, text)
+		return nil, unlessEnded(ctx, readReplyError(res.StatusCode, text))
 	}
-	s := &stream{body: res.Body, lines: bufio.NewScanner(res.Body)}
+	s := &stream{ctx: ctx, body: res.Body, lines: bufio.NewScanner(res.Body)}
 	s.lines.Buffer(nil, maxMessage)
 	return s, nil
 }
@@ -99,7 +100,17 @@ func (s *stream) next() (json.RawMessage, error) {
 		}
 		return nil, &lostError{sent: true, err: cause(err)}
 	}
-	return readMessage(s.lines.Bytes())
+	text, err := readMessage(s.lines.Bytes())
+	return text, unlessEnded(s.ctx, err)
+}
+
+// unlessEnded is err, or that ctx ended: while the connection is closed, lnd's
+// last words can still come through, and they are that the call was cancelled.
+func unlessEnded(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return &lostError{sent: true, err: ctx.Err()}
+	}
+	return err
 }
 
 // cause leaves the URL out of net/http's errors: it names a payment hash.

@@ -40,14 +40,15 @@ func (w *Wallet) Describe(ctx context.Context) (payments.Info, error) {
 		MaxInvoice:   maxAmount,
 		MaxMemo:      bolt11.MaxDescription,
 	}
+	empty := struct{}{}
 	for _, c := range []struct {
 		bits  payments.Capabilities
-		paths []string
+		calls map[string]any
 	}{
-		{payments.CanPay | payments.CanLimitFee, []string{"/v2/router/send"}},
-		{payments.CanHold, []string{"/v2/invoices/hodl", "/v2/invoices/settle", "/v2/invoices/cancel"}},
+		{payments.CanPay | payments.CanLimitFee, map[string]any{"/v2/router/send": empty, "/v2/router/track/AA==": nil}},
+		{payments.CanHold, map[string]any{"/v2/invoices/hodl": empty, "/v2/invoices/settle": empty, "/v2/invoices/cancel": empty}},
 	} {
-		can, err := w.may(ctx, c.paths)
+		can, err := w.may(ctx, c.calls)
 		if err != nil {
 			return payments.Info{}, failed(op, err, payments.NotApplied)
 		}
@@ -60,9 +61,9 @@ func (w *Wallet) Describe(ctx context.Context) (payments.Info, error) {
 
 // may tells whether lnd would hear these calls out. What it is asked is not
 // valid: no invoice, no hash, no preimage.
-func (w *Wallet) may(ctx context.Context, paths []string) (bool, error) {
-	for _, path := range paths {
-		_, err := w.call(ctx, path, struct{}{})
+func (w *Wallet) may(ctx context.Context, calls map[string]any) (bool, error) {
+	for path, in := range calls {
+		_, err := w.call(ctx, path, in)
 		var reply *replyError
 		switch {
 		case err == nil:

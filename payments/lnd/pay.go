@@ -37,7 +37,7 @@ func (w *Wallet) Pay(ctx context.Context, r payments.PayRequest) (payments.Payme
 	}
 	hash := payments.Hash(inv.Hash)
 	caller := ctx
-	ctx, cancel := context.WithTimeout(ctx, w.payTimeout+payGrace)
+	ctx, cancel := context.WithTimeout(ctx, w.payTimeout+w.grace)
 	defer cancel()
 	if inv.Expired(time.Now()) {
 		return w.expired(ctx, hash)

@@ -19,6 +19,7 @@ type Wallet struct {
 	network    bolt11.Network
 	routeHints bool
 	payTimeout time.Duration
+	grace      time.Duration // payGrace, shorter in tests
 	client     *http.Client
 }
 
@@ -51,6 +52,7 @@ func New(c Config) (*Wallet, error) {
 		network:    c.Network,
 		routeHints: c.RouteHints,
 		payTimeout: c.PayTimeout,
+		grace:      payGrace,
 		client: &http.Client{
 			// No Timeout: the headers of a stream come with its first
 			// message, which may be tomorrow. Each call has a context.
