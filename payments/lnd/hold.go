@@ -42,10 +42,10 @@ func (w *Wallet) CreateHold(ctx context.Context, c payments.HoldCharge) (payment
 	}
 	// The hash first: a hash that belongs to another key leaves no trace
 	// under this one.
-	if err := w.claim(ctx, op, w.secrets.preimage.ofHold(c.Hash), c.Key); err != nil {
+	if err := w.claim(ctx, op, w.secrets().preimage.ofHold(c.Hash), c.Key); err != nil {
 		return payments.Invoice{}, err
 	}
-	if err := w.claim(ctx, op, w.secrets.preimage.preimage(c.Key), c.Hash.String()); err != nil {
+	if err := w.claim(ctx, op, w.secrets().preimage.preimage(c.Key), c.Hash.String()); err != nil {
 		return payments.Invoice{}, err
 	}
 	request.Hash = base64.StdEncoding.EncodeToString(c.Hash[:])

@@ -46,7 +46,7 @@ func (w *Wallet) CreateInvoice(ctx context.Context, c payments.Charge) (payments
 	if err != nil {
 		return payments.Invoice{}, refused(op, payments.ErrInvalid, err)
 	}
-	preimage := w.secrets.preimage.preimage(c.Key)
+	preimage := w.secrets().preimage.preimage(c.Key)
 	request.Preimage = base64.StdEncoding.EncodeToString(preimage[:])
 	return w.create(ctx, op, "/v1/invoices", request, preimage.Hash())
 }
@@ -162,7 +162,7 @@ func (w *Wallet) FindInvoices(ctx context.Context, key string) ([]payments.Invoi
 	if err := (payments.Charge{Key: key, Amount: 1}).Validate(); err != nil {
 		return nil, refused(op, payments.ErrInvalid, err)
 	}
-	inv, m, err := w.lookUp(ctx, op, w.secrets.preimage.preimage(key).Hash())
+	inv, m, err := w.lookUp(ctx, op, w.secrets().preimage.preimage(key).Hash())
 	if err == nil && m.Value == 0 { // the key's claim on a hold
 		hash, bad := payments.ParseHash(m.Memo)
 		if bad != nil {

@@ -15,7 +15,7 @@ import (
 // Wallet is one lnd. It is safe for concurrent use.
 type Wallet struct {
 	url        string
-	secrets    *secrets // a pointer, so that printing a Wallet does not show them
+	secrets    func() *secrets // a func, so that no way of printing a Wallet shows them
 	network    bolt11.Network
 	routeHints bool
 	payTimeout time.Duration
@@ -46,9 +46,10 @@ func New(c Config) (*Wallet, error) {
 	if c.PayTimeout == 0 {
 		c.PayTimeout = time.Minute
 	}
+	hidden := &secrets{hex.EncodeToString(c.Macaroon), c.PreimageKey}
 	return &Wallet{
 		url:        strings.TrimRight(c.URL, "/"),
-		secrets:    &secrets{hex.EncodeToString(c.Macaroon), c.PreimageKey},
+		secrets:    func() *secrets { return hidden },
 		network:    c.Network,
 		routeHints: c.RouteHints,
 		payTimeout: c.PayTimeout,
