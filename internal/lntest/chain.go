@@ -70,16 +70,19 @@ func (c *chain) connect(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if c.client == nil {
-			c.client, err = rpcclient.New(&rpcclient.ConnConfig{
-				Host: c.rpcAddr, User: rpcUser, Pass: rpcPass, HTTPPostMode: true, Certificates: cert,
-			}, nil)
-			if err != nil {
-				return final{err}
-			}
+		client, err := rpcclient.New(&rpcclient.ConnConfig{
+			Host: c.rpcAddr, User: rpcUser, Pass: rpcPass, HTTPPostMode: true, Certificates: cert,
+		}, nil)
+		if err != nil {
+			return err
 		}
-		_, err = c.client.GetBlockCount()
-		return err
+		if _, err := client.GetBlockCount(); err != nil {
+			client.Shutdown() // what it read was perhaps half written
+			client.WaitForShutdown()
+			return err
+		}
+		c.client = client
+		return nil
 	})
 }
 

@@ -81,6 +81,9 @@ func (n *Node) up(ctx context.Context) error {
 			}
 		}
 		if err := n.api.call(ctx, "/v1/getinfo", nil, &info); err != nil {
+			if n.pubKey == "" {
+				n.api = nil // what it read was perhaps half written
+			}
 			return err
 		}
 		if !info.Synced {

@@ -60,6 +60,12 @@
 // (invoices.holdexpirydelta). No on-chain fallback, no AMP, no keysend, no
 // invoices without an amount.
 //
+// An lnd that loses its power in the very moment in which a payment arrives can
+// take it for a replay when it starts again, and give the money back, while its
+// invoice keeps saying ACCEPTED, or SETTLED (seen with v0.20.0-beta in about one
+// of fifty such kills under load). After a power cut, compare the orders of that
+// second with the channels' balance; the payer's word, a failed payment, is true.
+//
 // # Verified
 //
 // All of the above was tested against lnd v0.20.0-beta, three nodes on regtest

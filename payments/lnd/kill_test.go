@@ -73,6 +73,12 @@ func TestKill_PayerInTheMiddle(t *testing.T) {
 
 // The payee is killed while it holds the money. PayTimeout passes: that is no
 // failure, and the payment succeeds when the payee is back.
+//
+// An lnd that is killed in the very moment in which it accepts takes the HTLC
+// for a replay when it is back and fails it ("sphinx packet replay attempted"),
+// while its invoice stays ACCEPTED, and can even be settled: the package
+// comment has it under Limits. A second payment over the channel shows that the
+// moment has passed.
 func TestKill_PayeeInTheMiddle(t *testing.T) {
 	n := lntest.Start(t)
 	c := config(t, n.Shop, paying)
@@ -91,6 +97,7 @@ func TestKill_PayeeInTheMiddle(t *testing.T) {
 		paid <- answer{p, err}
 	}()
 	n.Customer.Await(t, preimage.Hash(), "ACCEPTED")
+	n.Shop.Pay(t, n.Customer.Invoice(t, int64(price), time.Hour))
 	n.Customer.Kill(t)
 	got := <-paid
 	require.NoError(t, got.error)

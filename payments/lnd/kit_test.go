@@ -2,6 +2,7 @@ package lnd_test
 
 import (
 	"crypto/rand"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -14,7 +15,12 @@ import (
 	"github.com/dmshop/dmshop/payments/lnd"
 )
 
-func TestMain(m *testing.M) { lntest.Main(m) }
+func TestMain(m *testing.M) {
+	if job := os.Getenv(jobVariable); job != "" {
+		runShop(job) // the process that is killed
+	}
+	lntest.Main(m)
+}
 
 // The rights that the package comment names.
 var (

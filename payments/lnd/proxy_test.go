@@ -28,18 +28,18 @@ type proxy struct {
 	l      net.Listener
 	mu     sync.Mutex
 	next   cut
-	conns  map[net.Conn]bool
-	wg     sync.WaitGroup
+	// answered is called when an answer has come and is about to be lost.
+	answered func()
+	conns    map[net.Conn]bool
+	wg       sync.WaitGroup
 }
 
 func newProxy(t testing.TB, n *lntest.Node) *proxy {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	p, err := listenProxy(n.REST())
 	require.NoError(t, err)
-	p := &proxy{target: strings.TrimPrefix(n.REST(), "https://"), l: l, conns: map[net.Conn]bool{}}
-	p.wg.Go(p.accept)
 	t.Cleanup(func() {
-		l.Close()
+		p.l.Close()
 		p.mu.Lock()
 		for c := range p.conns {
 			c.Close()
@@ -48,6 +48,16 @@ func newProxy(t testing.TB, n *lntest.Node) *proxy {
 		p.wg.Wait()
 	})
 	return p
+}
+
+func listenProxy(url string) (*proxy, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	p := &proxy{target: strings.TrimPrefix(url, "https://"), l: l, conns: map[net.Conn]bool{}}
+	p.wg.Go(p.accept)
+	return p, nil
 }
 
 func (p *proxy) URL() string { return "https://" + p.l.Addr().String() }
@@ -99,6 +109,9 @@ func (p *proxy) serve(client, server net.Conn) {
 			mu.Lock()
 			lost := losing
 			mu.Unlock()
+			if err == nil && lost && p.answered != nil {
+				p.answered()
+			}
 			if err != nil || lost {
 				return
 			}
