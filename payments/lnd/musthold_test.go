@@ -32,6 +32,7 @@ type keeper struct {
 	mu    sync.Mutex
 	moved sync.Cond // something was said, or the process ended
 	cmd   *exec.Cmd
+	log   *os.File // what the processes say of their troubles
 	stdin io.WriteCloser
 	ended chan struct{}
 
@@ -50,6 +51,8 @@ func newKeeper(t *testing.T, j job) *keeper {
 		invoices: map[string]map[string]bool{}, told: map[string]map[string]int{}, refunded: map[string]bool{},
 	}
 	k.moved.L = &k.mu
+	k.log, err = os.Create(filepath.Join(t.TempDir(), "shop.log"))
+	require.NoError(t, err)
 	k.start()
 	t.Cleanup(func() {
 		k.stdin.Close()
@@ -59,6 +62,10 @@ func newKeeper(t *testing.T, j job) *keeper {
 			_ = k.cmd.Process.Kill()
 			<-k.ended
 		}
+		k.log.Close()
+		if text, err := os.ReadFile(k.log.Name()); err == nil && t.Failed() {
+			t.Logf("the shop's troubles:\n%s", text)
+		}
 	})
 	return k
 }
@@ -66,8 +73,7 @@ func newKeeper(t *testing.T, j job) *keeper {
 func (k *keeper) start() {
 	k.cmd = exec.Command(os.Args[0])
 	k.cmd.Env = append(os.Environ(), jobVariable+"="+k.job)
-	var said strings.Builder
-	k.cmd.Stderr = &said
+	k.cmd.Stderr = k.log
 	out, err := k.cmd.StdoutPipe()
 	require.NoError(k.t, err)
 	k.stdin, err = k.cmd.StdinPipe()

@@ -103,7 +103,7 @@ func runShop(text string) {
 	fail(err)
 	kv := mortalKV{store, s}
 	s.till = payments.NewTill(mortalWallet{direct, s}, kv, payments.TillOptions{
-		Logger: slog.New(slog.DiscardHandler), Clock: fastClock{j.Epoch},
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Clock: fastClock{j.Epoch},
 	})
 	s.till.OnChange(s.hear)
 	s.desk = payments.RefundByInvoice(mortalWallet{direct, s}, func(ctx context.Context, r payments.Refund) (string, payments.Hash, error) {
