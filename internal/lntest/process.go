@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"time"
 )
 
 // process is one run of a daemon.
@@ -54,17 +53,6 @@ func start(name, folder, program string, args ...string) (*process, error) {
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	<-p.done
-}
-
-// stop asks it to end, and waits; one that does not within ten seconds is
-// killed.
-func (p *process) stop() {
-	_ = p.cmd.Process.Signal(os.Interrupt)
-	select {
-	case <-p.done:
-	case <-time.After(10 * time.Second):
-		p.kill()
-	}
 }
 
 // failure adds the end of the daemon's output to an error.

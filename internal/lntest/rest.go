@@ -46,7 +46,7 @@ func (r *rest) call(ctx context.Context, path string, in, out any) error {
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Grpc-Metadata-macaroon", r.macaroon)
+	req.Header.Set("Grpc-Metadata-Macaroon", r.macaroon)
 	res, err := r.client.Do(req)
 	if err != nil {
 		return err

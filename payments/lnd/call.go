@@ -70,7 +70,7 @@ func (w *Wallet) open(ctx context.Context, path string, in any) (*stream, error)
 	if err != nil {
 		return nil, &lostError{err: cause(err)}
 	}
-	req.Header.Set("Grpc-Metadata-macaroon", w.secrets().macaroon)
+	req.Header.Set("Grpc-Metadata-Macaroon", w.secrets().macaroon)
 	res, err := w.client.Do(req)
 	if err != nil {
 		return nil, &lostError{sent: sent.Load(), err: cause(err)}

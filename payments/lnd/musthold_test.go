@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -98,14 +99,14 @@ func (k *keeper) hear(line string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	words := strings.Fields(line)
-	switch {
-	case words[0] == "dying":
+	switch words[0] {
+	case "dying":
 		k.kills[strings.Join(words[1:], " ")]++
-	case words[0] == "invoice":
+	case "invoice":
 		put(k.invoices, words[1], words[2], true)
-	case words[0] == "refunded":
+	case "refunded":
 		k.refunded[words[1]] = true
-	case words[0] == "told":
+	case "told":
 		put(k.told, words[3], words[1]+" "+words[2], k.told[words[3]][words[1]+" "+words[2]]+1)
 	}
 	k.moved.Broadcast()
@@ -135,7 +136,11 @@ func (k *keeper) ask(there func() bool, commands ...string) {
 		}
 		ok, down := there(), k.isDown()
 		k.mu.Unlock()
-		require.True(k.t, ok || time.Now().Before(until), "no answer to %v", commands)
+		if !ok && !down {
+			_ = k.cmd.Process.Signal(syscall.SIGQUIT) // let it say where it stands
+			<-k.ended
+			require.Fail(k.t, "no answer", "to %v, with %d told and %v", commands, len(k.told), k.kills)
+		}
 		if down {
 			k.start()
 			commands = commands[max(0, len(commands)-1):]
@@ -269,8 +274,9 @@ func TestMustHold_Payments(t *testing.T) {
 			n.Shop.Restart(t)
 		}
 		n.Customer.Pay(t, invoice)
-		if deaths[i] == toldToRecord { // before the next one
+		if deaths[i] == toldToRecord { // and is told again before the next one
 			k.ask(func() bool { return k.isDown() })
+			k.ask(func() bool { return k.told[key][key+".1 paid"] == 2 })
 		}
 	}
 	k.ask(func() bool { return len(k.told) == orders })

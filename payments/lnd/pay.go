@@ -30,7 +30,6 @@ const payGrace = 15 * time.Second
 // for another reason, ErrUnavailable; all NotApplied. An error that leaves the
 // outcome unknown is ErrUnavailable.
 func (w *Wallet) Pay(ctx context.Context, r payments.PayRequest) (payments.Payment, error) {
-	const op = "pay"
 	inv, err := w.readable(r)
 	if err != nil {
 		return payments.Payment{}, err
@@ -81,7 +80,7 @@ func (w *Wallet) readable(r payments.PayRequest) (bolt11.Invoice, error) {
 // when it was paid in time.
 func (w *Wallet) expired(ctx context.Context, hash payments.Hash) (payments.Payment, error) {
 	const op = "pay"
-	p, _, err := w.track(ctx, hash)
+	p, err := w.LookupPayment(ctx, hash)
 	switch {
 	case err == nil && p.State != payments.PayFailed:
 		return p, nil
@@ -94,7 +93,7 @@ func (w *Wallet) expired(ctx context.Context, hash payments.Hash) (payments.Paym
 // failedPayment tells of a failure, if the look-up by hash says so too.
 func (w *Wallet) failedPayment(ctx context.Context, hash payments.Hash, reason string) (payments.Payment, error) {
 	const op = "pay"
-	p, _, err := w.track(ctx, hash)
+	p, err := w.LookupPayment(ctx, hash)
 	switch {
 	case err != nil:
 		return payments.Payment{}, fault(op, payments.ErrUnavailable, payments.OutcomeUnknown, err)
@@ -114,7 +113,7 @@ func (w *Wallet) unanswered(ctx context.Context, hash payments.Hash, err error) 
 	if !errors.As(err, &reply) || reply.beforeHandler() {
 		return payments.Payment{}, failed(op, err, payments.OutcomeUnknown)
 	}
-	p, _, looked := w.track(ctx, hash)
+	p, looked := w.LookupPayment(ctx, hash)
 	switch {
 	case looked == nil && p.State != payments.PayFailed:
 		return p, nil
@@ -164,29 +163,23 @@ func failureKind(reason string) error {
 // LookupPayment implements payments.Payer. lnd may have been told to forget
 // payments (DeleteAllPayments): ErrNotFound is then all it says.
 func (w *Wallet) LookupPayment(ctx context.Context, h payments.Hash) (payments.Payment, error) {
-	p, _, err := w.track(ctx, h)
-	return p, err
-}
-
-// track is a payment's present state: the first message of lnd's stream.
-func (w *Wallet) track(ctx context.Context, h payments.Hash) (payments.Payment, string, error) {
 	const op = "look up payment"
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	s, err := w.open(ctx, trackPath(h), nil)
 	if err != nil {
-		return payments.Payment{}, "", failed(op, err, payments.NotApplied)
+		return payments.Payment{}, failed(op, err, payments.NotApplied)
 	}
 	defer s.close()
 	text, err := s.next()
 	if err != nil {
-		return payments.Payment{}, "", failed(op, err, payments.NotApplied)
+		return payments.Payment{}, failed(op, err, payments.NotApplied)
 	}
-	p, reason, err := readPayment(text, h)
+	p, _, err := readPayment(text, h)
 	if err != nil {
-		return payments.Payment{}, "", refused(op, payments.ErrUnavailable, err)
+		return payments.Payment{}, refused(op, payments.ErrUnavailable, err)
 	}
-	return p, reason, nil
+	return p, nil
 }
 
 func trackPath(h payments.Hash) string {

@@ -170,8 +170,11 @@ func (s *shop) hear(ctx context.Context, c payments.Change) error {
 	if _, err := s.kv.Put(ctx, "effect/"+c.ID, []byte(c.Event), 0); err != nil {
 		return err
 	}
+	dies := s.armed(toldToRecord) // not when it is armed because of what is said now
 	s.say("told", c.ID, c.Event, c.Key)
-	s.die(toldToRecord)
+	if dies {
+		s.die(toldToRecord)
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -27,9 +28,7 @@ func invoiceJSON(change map[string]any) string {
 		"value": "1500", "value_msat": "1500000", "settled": false, "amt_paid_msat": "0",
 		"creation_date": fmt.Sprint(wireTime.Unix()), "settle_date": "0", "expiry": "3600", "settle_index": "0", "htlcs": []any{},
 	}
-	for k, v := range change {
-		m[k] = v
-	}
+	maps.Copy(m, change)
 	text, _ := json.Marshal(m) // of strings and lists: cannot fail
 	return string(text)
 }
@@ -99,9 +98,7 @@ func paymentJSON(change map[string]any) string {
 		"payment_hash": wireHash.String(), "payment_preimage": fmt.Sprintf("%x", preimage), "status": "SUCCEEDED",
 		"fee_msat": "1001", "failure_reason": "FAILURE_REASON_NONE",
 	}
-	for k, v := range change {
-		m[k] = v
-	}
+	maps.Copy(m, change)
 	text, _ := json.Marshal(m) // of strings: cannot fail
 	return string(text)
 }
