@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -220,8 +221,12 @@ func scale(whole, share int) int {
 	return share
 }
 
+// seeded is random by DMSHOP_TEST_SEED, or anew each time.
 func seeded(t *testing.T) *rand.Rand {
 	seed := uint64(time.Now().UnixNano())
+	if given, err := strconv.ParseUint(os.Getenv("DMSHOP_TEST_SEED"), 10, 64); err == nil {
+		seed = given
+	}
 	t.Logf("seed %d", seed)
 	return rand.New(rand.NewPCG(seed, 0))
 }
