@@ -30,10 +30,10 @@ func double(t *testing.T, answer http.HandlerFunc) *lnd.Wallet {
 	return open(t, c)
 }
 
-// wireInvoice asks for price under wireHash.
-func wireInvoice(t *testing.T) string {
+// wireInvoice asks for price under wireHash, made so long ago, for an hour.
+func wireInvoice(t *testing.T, age time.Duration) string {
 	t.Helper()
-	now := time.Now().UTC().Truncate(time.Second)
+	now := time.Now().UTC().Truncate(time.Second).Add(-age)
 	text, err := bolt11.Sign(bolt11.Invoice{
 		Network: bolt11.Regtest, AmountMsat: int64(price), Hash: wireHash, Secret: [32]byte{1},
 		CreatedAt: now, ExpiresAt: now.Add(time.Hour),
@@ -81,13 +81,49 @@ func TestPay_TheLookUpDecides(t *testing.T) {
 				w.WriteHeader(c.status)
 				_, _ = io.WriteString(w, c.looked)
 			})
-			p, err := w.Pay(t.Context(), payments.PayRequest{Bolt11: wireInvoice(t), Amount: price})
+			p, err := w.Pay(t.Context(), payments.PayRequest{Bolt11: wireInvoice(t, 0), Amount: price})
 			if c.kind != nil {
 				requireOutcome(t, err, c.kind, c.outcome)
 				return
 			}
 			require.NoError(t, err)
 			require.Equal(t, c.state, p.State)
+		})
+	}
+}
+
+// An expired invoice is never sent, whatever lnd's clock says; it may have been
+// paid in time.
+func TestPay_ExpiredIsNotSent(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		status  int
+		looked  string
+		kind    error
+		outcome payments.Outcome
+	}{
+		"paid before":       {200, result(paymentJSON(nil)), nil, 0},
+		"failed before":     {200, result(paymentJSON(map[string]any{"status": "FAILED"})), payments.ErrExpired, payments.NotApplied},
+		"never begun":       {404, `{"error":{"code":5,"message":"payment isn't initiated"}}`, payments.ErrExpired, payments.NotApplied},
+		"nobody knows":      {502, "<html>", payments.ErrUnavailable, payments.OutcomeUnknown},
+		"may not be looked": {500, `{"code":2,"message":"permission denied"}`, payments.ErrUnavailable, payments.OutcomeUnknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := double(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/v2/router/send" {
+					t.Error("it was sent")
+				}
+				w.WriteHeader(c.status)
+				_, _ = io.WriteString(w, c.looked)
+			})
+			p, err := w.Pay(t.Context(), payments.PayRequest{Bolt11: wireInvoice(t, 2*time.Hour), Amount: price})
+			if c.kind != nil {
+				requireOutcome(t, err, c.kind, c.outcome)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, payments.PaySucceeded, p.State)
 		})
 	}
 }
@@ -143,7 +179,7 @@ func TestCall_BoundsTheAnswer(t *testing.T) {
 func TestCreate_ChecksTheInvoice(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
-		"of another hash": fmt.Sprintf(`{"payment_request":%q}`, wireInvoice(t)),
+		"of another hash": fmt.Sprintf(`{"payment_request":%q}`, wireInvoice(t, 0)),
 		"none":            `{}`,
 		"not JSON":        `<html>`,
 	} {
