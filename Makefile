@@ -1,4 +1,5 @@
 # make test   everything, with the race detector; installs what it needs
+# make test-lightning  what runs on real lnd nodes; builds them at the first time
 # make quick  the same as go test ./...: no service, no installs
 # make bench  what a bot costs, held against internal/bench/budget.txt; on a quiet machine
 # make test-c the bot's packages on C libsecp256k1 (tag secp256k1)
@@ -9,7 +10,7 @@
 GO       ?= go
 FUZZTIME ?= 10s
 
-.PHONY: test test-c soak bench quick fuzz lint deps
+.PHONY: test test-lightning test-c soak bench quick fuzz lint deps
 
 # The race detector links with gcc, the tag secp256k1 with the library; the
 # Redis store is tested on redis-server, and customers on nostr-tools need Node.
@@ -23,13 +24,21 @@ deps:
 		command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] || { echo "install first: $$missing"; exit 1; }; \
 		apt-get update -qq && apt-get install -y -qq --no-install-recommends $$missing; }
 
+# The first build of the Lightning daemons takes minutes: it goes on beside the
+# rest. The tests that need them wait for it, and build if it failed.
 test: deps
 	$(GO) version
+	@$(GO) run ./internal/lntest/builddaemons >/dev/null 2>&1 & \
 	CGO_ENABLED=0 $(GO) build ./...
 	$(GO) vet ./...
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt: $$unformatted"; exit 1; }
 	DMSHOP_TEST=full $(GO) test -race -count=1 -timeout 20m ./...
 	CGO_ENABLED=1 $(GO) test -tags secp256k1 -race -count=1 ./nostrbot/dm/...
+
+test-lightning: deps
+	$(GO) run ./internal/lntest/builddaemons
+	DMSHOP_TEST=full $(GO) test -race -count=1 -timeout 20m $$($(GO) list -f \
+		'{{range .XTestImports}}{{if eq . "github.com/dmshop/dmshop/internal/lntest"}}{{$$.ImportPath}} {{end}}{{end}}' ./...)
 
 test-c: deps
 	CGO_ENABLED=1 $(GO) vet -tags secp256k1 ./nostrbot/...
