@@ -30,22 +30,27 @@ type addressed struct {
 type held struct {
 	letters []addressed
 	bytes   int
-	since   time.Time
-	open    bool // gave up holding until the relay says that this was all
+	since   time.Time // of the first one
+	last    time.Time // when the relay last sent a stored one
+	open    bool      // gave up holding until the relay says that this was all
 }
 
 const (
 	holdLetters = 1024
 	holdBytes   = 4 << 20
-	holdTime    = 5 * time.Second
+	holdTime    = 5 * time.Second // without a stored letter
+	holdMost    = 30 * time.Second
 )
 
 // add takes a letter from a relay.
 func (b *backlog) add(a addressed, stored bool, now time.Time) {
 	h := b.legs[a.relay]
-	if h == nil && stored {
+	if stored && (h == nil || h.open && now.Sub(h.last) >= holdTime) { // it was asked anew
 		h = &held{since: now}
 		b.legs[a.relay] = h
+	}
+	if stored {
+		h.last = now
 	}
 	if h == nil || h.open {
 		b.put(a)
@@ -53,8 +58,23 @@ func (b *backlog) add(a addressed, stored bool, now time.Time) {
 	}
 	h.letters = append(h.letters, a)
 	h.bytes += len(a.text)
-	if len(h.letters) >= holdLetters || h.bytes >= holdBytes {
-		b.flush(h)
+	if h.full(1) {
+		if h.sift(b.undone); h.full(2) {
+			b.flush(h)
+		}
+	}
+}
+
+// full tells whether so small a part of the room is taken.
+func (h *held) full(part int) bool {
+	return len(h.letters) >= holdLetters/part || h.bytes >= holdBytes/part
+}
+
+// sift leaves out what was handled before.
+func (h *held) sift(undone func([]addressed) []addressed) {
+	h.letters, h.bytes = undone(h.letters), 0
+	for _, a := range h.letters {
+		h.bytes += len(a.text)
 	}
 }
 
@@ -81,7 +101,7 @@ func (b *backlog) expire(now time.Time) (next time.Duration) {
 		if h.open {
 			continue
 		}
-		left := holdTime - now.Sub(h.since)
+		left := min(holdTime-now.Sub(h.last), holdMost-now.Sub(h.since))
 		if left <= 0 {
 			b.flush(h)
 			continue
@@ -98,5 +118,5 @@ func (b *backlog) flush(h *held) {
 	for _, a := range b.undone(h.letters) {
 		b.put(a)
 	}
-	*h = held{open: true}
+	*h = held{open: true, last: h.last}
 }

@@ -1,6 +1,7 @@
 package nostrbot
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,4 +59,44 @@ func TestBacklog(t *testing.T) {
 	b.add(at("a", strings.Repeat("x", holdBytes), 1), true, start)
 	require.Len(t, take(), 1)
 	require.Empty(t, b.legs["a"].letters)
+}
+
+// After a restart a relay's two days are mostly what was handled before. That
+// takes up no room, and no time: the few that are new are put in order.
+func TestBacklog_WhatWasHandledTakesNoRoom(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_700_000_000, 0)
+	var got []string
+	b := &backlog{
+		legs: map[string]*held{},
+		put:  func(a addressed) { got = append(got, a.text) },
+		undone: func(all []addressed) []addressed {
+			return slices.DeleteFunc(all, func(a addressed) bool { return a.text == "old" })
+		},
+	}
+	now := start
+	add := func(text string, second int) {
+		now = now.Add(5 * time.Millisecond)
+		b.add(addressed{letter: letter{relay: "a", text: text, sentAt: start.Add(time.Duration(second) * time.Second)}}, true, now)
+		b.expire(now)
+	}
+	for i := range 5 * holdLetters {
+		if i%holdLetters == 7 {
+			add("new", -i)
+		}
+		add("old", -i)
+	}
+	add("first", -100_000)
+	require.Empty(t, got)
+	b.complete("a")
+	require.Equal(t, []string{"first", "new", "new", "new", "new", "new"}, got)
+
+	// But not for ever.
+	for range 2 * int(holdMost/(5*time.Millisecond)) {
+		add("old", 0)
+	}
+	require.True(t, b.legs["a"].open)
+	now = now.Add(holdTime)
+	add("another REQ", 0)
+	require.False(t, b.legs["a"].open)
 }
