@@ -58,7 +58,7 @@ type soak struct {
 func TestSoak(t *testing.T) {
 	customers, messages, every := 12, 6, 30
 	if full && racing {
-		customers, messages, every = 60, 10, 60
+		customers, messages, every = 40, 8, 40
 	} else if full {
 		customers, messages, every = 200, 20, 100
 	}
