@@ -48,9 +48,9 @@ type life struct {
 // configuration, but leave the Clock alone: the net's is set already.
 //
 // It publishes no relay lists and no canaries unless configured, so that faults
-// hit what the test means. The Store is [nostrbot.NewMemory] unless configured, and outlives crashes.
-// Whatever Store it is, the bot gets it in a wrapper that fails once the bot is
-// dead.
+// hit what the test means. The Store is [nostrbot.NewMemory] unless configured,
+// and outlives crashes. Whatever Store it is, the bot gets it in a wrapper that
+// fails once the bot is dead.
 //
 // It returns without waiting for the relays; they keep what is said meanwhile.
 func (n *Net) Bot(t testing.TB, wire func(*nostrbot.Bot), configure ...func(*nostrbot.Config)) *Bot {

@@ -166,7 +166,8 @@ func (s *soak) killAll(ctx context.Context, plan []shot) error {
 		s.mu.Lock()
 		atOK := s.shot
 		s.mu.Unlock()
-		if !p.killed() || p.said != string(k.at) && !(atOK && k.at == BeforeOK) {
+		there := p.said == string(k.at) || k.at == BeforeOK && atOK
+		if !p.killed() || !there {
 			return fmt.Errorf("the bot was to be killed %s and ended with %w, saying %q:\n%v", k.at, p.err, p.said, p.log)
 		}
 		s.kills[k.at]++
