@@ -254,6 +254,7 @@ func (o *outbox) offer(ctx context.Context, p *Parcel, a *attempt, url string) r
 		}
 	}
 	switch {
+	case v.DateAhead(): // one of our clocks is wrong, and may be put right
 	case v.Final(), v.Status == relay.Pow && p.Rumor == nil:
 		// A kind 4 with work would be another message, and of a secret there
 		// is nothing to wrap.

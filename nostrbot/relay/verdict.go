@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,16 +95,21 @@ func (v Verdict) Difficulty() int {
 // wrap may be made anew with another date, around the same message. The
 // wording is guessed, as there is no prefix of its own.
 func (v Verdict) DateRefused() bool {
+	return v.DateAhead() || v.invalid("created_at", "timestamp", "too far", "too old", "past")
+}
+
+// DateAhead tells that a relay refused the event for a date in the future, which
+// will not stay one: by the relay's clock ours is ahead. The wording is guessed,
+// too.
+func (v Verdict) DateAhead() bool { return v.invalid("future", "too late", "too new") }
+
+// invalid tells that the refusal is "invalid:" with one of the hints.
+func (v Verdict) invalid(hints ...string) bool {
 	if v.Status != Refused || !strings.HasPrefix(v.Reason, "invalid:") {
 		return false
 	}
 	reason := strings.ToLower(v.Reason)
-	for _, hint := range []string{"created_at", "timestamp", "too far", "too old", "too late", "too new", "future", "past"} {
-		if strings.Contains(reason, hint) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(hints, func(hint string) bool { return strings.Contains(reason, hint) })
 }
 
 // statusOf reads an OK message.
