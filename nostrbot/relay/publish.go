@@ -113,7 +113,7 @@ func (l *leg) publish(ctx context.Context, id string, event []byte) Verdict {
 	case <-pub.done:
 		return pub.verdict
 	case <-ctx.Done():
-		return l.leave(id, pub, context.Cause(ctx))
+		return l.leave(pub, context.Cause(ctx))
 	}
 }
 
@@ -152,7 +152,7 @@ func (l *leg) join(id string, event []byte) *publication {
 }
 
 // leave is for a waiter whose patience ended.
-func (l *leg) leave(id string, pub *publication, err error) Verdict {
+func (l *leg) leave(pub *publication, err error) Verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if pub.answered() {

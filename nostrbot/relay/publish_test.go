@@ -52,8 +52,8 @@ func TestPublishSendsTheBytes(t *testing.T) {
 	r := startRelay(t, devrelay.Options{})
 	b := publishOnly(t, r, relay.Config{})
 	ev := toMe(t, "<&> \u2028")
-	spaced := []byte(fmt.Sprintf(` { "sig":%q,"id":%q, "pubkey":%q,"created_at":%d,"kind":1059,"tags":[["p",%q]],"content":"\u003c&> \u2028","more":1}`,
-		ev.Sig, ev.ID, ev.PubKey, ev.CreatedAt, me))
+	spaced := fmt.Appendf(nil, ` { "sig":%q,"id":%q, "pubkey":%q,"created_at":%d,"kind":1059,"tags":[["p",%q]],"content":"\u003c&> \u2028","more":1}`,
+		ev.Sig, ev.ID, ev.PubKey, ev.CreatedAt, me)
 	v := b.Publish(b.ctx, spaced)[0]
 	require.True(t, v.Delivered(), "%+v", v)
 	require.Equal(t, string(spaced[1:]), string(b.wait(r, devrelay.EVENT, 1).Raw))

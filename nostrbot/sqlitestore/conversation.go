@@ -93,43 +93,56 @@ func (s *Store) commit(ctx context.Context, b nostrbot.Batch) error {
 				return nostrbot.ErrDone
 			}
 		}
-		if b.Rev != nostrbot.AnyRev {
-			var n int64
-			var err error
-			if b.Rev == 0 {
-				n, err = changes(w.begin, customer, b.State, now)
-			} else {
-				n, err = changes(w.move, b.State, now, customer, b.Rev)
-			}
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				return nostrbot.ErrConflict
-			}
+		if err := w.writeState(b, now); err != nil {
+			return err
 		}
 		for _, row := range parcels {
 			if _, err := changes(w.add, row...); err != nil {
 				return err
 			}
 		}
-		for _, key := range b.Ended {
-			if _, err := changes(w.endRun, key, customer); err != nil {
-				return err
-			}
-		}
-		for _, r := range b.Runs {
-			var wake any
-			if !r.WakeAt.IsZero() {
-				wake = r.WakeAt.UnixMicro()
-			}
-			if _, err := changes(w.putRun, r.Key, customer, wake, now); err != nil {
-				return err
-			}
+		if err := w.writeRuns(b, now); err != nil {
+			return err
 		}
 		w.trash.grow(b.Now, len(ids)+len(parcels)+len(b.Runs))
 		return nil
 	})
+}
+
+// writeState moves the conversation on, if it is still at the batch's revision.
+func (w *writes) writeState(b nostrbot.Batch, now int64) error {
+	var n int64
+	var err error
+	switch b.Rev {
+	case nostrbot.AnyRev:
+		return nil
+	case 0:
+		n, err = changes(w.begin, b.Customer[:], b.State, now)
+	default:
+		n, err = changes(w.move, b.State, now, b.Customer[:], b.Rev)
+	}
+	if err == nil && n == 0 {
+		return nostrbot.ErrConflict
+	}
+	return err
+}
+
+func (w *writes) writeRuns(b nostrbot.Batch, now int64) error {
+	for _, key := range b.Ended {
+		if _, err := changes(w.endRun, key, b.Customer[:]); err != nil {
+			return err
+		}
+	}
+	for _, r := range b.Runs {
+		var wake any
+		if !r.WakeAt.IsZero() {
+			wake = r.WakeAt.UnixMicro()
+		}
+		if _, err := changes(w.putRun, r.Key, b.Customer[:], wake, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // removals is how much each commit removes, beside twice what it adds: a

@@ -79,7 +79,7 @@ func (d *Desk) attendAll(ctx context.Context, names []string) {
 		switch {
 		case err != nil && ctx.Err() == nil:
 			d.log().Error("order cannot be read, left alone", "row", n, "err", err)
-		case ok && !(Table.Terminal(o.State) && o.Told == o.Notice()):
+		case ok && (!Table.Terminal(o.State) || o.Told != o.Notice()):
 			d.attend(o)
 		}
 	}
