@@ -131,6 +131,7 @@ type Bot struct {
 	intake   intake
 	alarm    alarm
 	claims   claims
+	writes   writes
 
 	directory directory
 	inbox     inbox

@@ -2,7 +2,9 @@ package nostrbot
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/dmshop/dmshop/nostrbot/relay"
@@ -133,7 +135,31 @@ func relayHealth(l relay.Leg) RelayHealth {
 func checkStore(b *Bot, ctx context.Context, _ HealthLimits, r *HealthReport) {
 	if _, err := b.store.Load(ctx, b.me, r.At); err != nil {
 		r.faultf("the store does not answer: %v", err)
+		return
 	}
+	if err := b.writes.failing(); err != nil {
+		r.faultf("the store does not take what is written: %v", err)
+	}
+}
+
+// writes remember whether the last write to the Store failed: one with a full
+// disk still reads.
+type writes struct{ err atomic.Pointer[error] }
+
+func (w *writes) note(err error) {
+	switch {
+	case err == nil, errors.Is(err, ErrDone), errors.Is(err, ErrConflict):
+		w.err.Store(nil)
+	case !errors.Is(err, context.Canceled):
+		w.err.Store(&err)
+	}
+}
+
+func (w *writes) failing() error {
+	if err := w.err.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // maxUnsentCustomers bounds one look at the outbox.

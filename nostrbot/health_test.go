@@ -42,6 +42,14 @@ type brokenStore struct {
 
 	err  atomic.Pointer[error]
 	hang atomic.Pointer[chan struct{}]
+	full atomic.Pointer[error] // of writes alone
+}
+
+func (s *brokenStore) Commit(ctx context.Context, b nostrbot.Batch) error {
+	if err := s.full.Load(); err != nil {
+		return *err
+	}
+	return s.Store.Commit(ctx, b)
 }
 
 func (s *brokenStore) Load(ctx context.Context, c nostrbot.PubKey, now time.Time, ids ...string) (nostrbot.Conversation, error) {
@@ -162,4 +170,24 @@ func TestHealth_DeadRelayOfACustomerIsNotOurs(t *testing.T) {
 		r = bot.CheckHealth(t.Context(), nostrbot.HealthLimits{})
 		return r.OK && r.Unsent == 0
 	}, patience, time.Millisecond, "%v", &r)
+}
+
+// A full disk still reads.
+func TestHealth_StoreThatDoesNotTakeWrites(t *testing.T) {
+	t.Parallel()
+	n := newNet(t)
+	store := &brokenStore{Store: nostrbot.NewMemory()}
+	bot, _ := n.run(t, nostrbot.Config{Store: store}, ping)
+	alice := n.person(t)
+	alice.says("ping 1", nostrbot.NIP17)
+	alice.hears("pong 1")
+	full := errors.New("disk full")
+	store.full.Store(&full)
+	alice.says("ping 2", nostrbot.NIP17)
+	var r nostrbot.HealthReport
+	require.Eventually(t, func() bool { r = bot.CheckHealth(t.Context(), nostrbot.HealthLimits{}); return !r.OK }, patience, time.Millisecond)
+	require.Equal(t, []string{"the store does not take what is written: disk full"}, r.Reasons)
+	store.full.Store(nil)
+	alice.hears("pong 2")
+	require.Eventually(t, func() bool { return bot.CheckHealth(t.Context(), nostrbot.HealthLimits{}).OK }, patience, time.Millisecond)
 }

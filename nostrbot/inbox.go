@@ -185,6 +185,7 @@ func (in *inbox) save(ctx context.Context) {
 		raw, err := json.Marshal(state)
 		if err == nil {
 			err = in.bot.store.Commit(ctx, Batch{Customer: in.bot.me, Rev: rev, State: raw, Now: now})
+			in.bot.writes.note(err)
 		}
 		switch {
 		case err == nil:

@@ -283,7 +283,9 @@ func (o *outbox) sendAll(ctx context.Context, s *sender, parcels []Parcel, hurry
 			return resendMin
 		}
 		if changed {
-			if err := o.bot.store.Update(ctx, p); err != nil {
+			err := o.bot.store.Update(ctx, p)
+			o.bot.writes.note(err)
+			if err != nil {
 				o.bot.log.Error("outbox: record delivery", "customer", p.To, "message", p.ID, "err", err)
 				return resendMin
 			}

@@ -138,6 +138,7 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 		Customer: customer, Rev: conv.Rev, State: state, Done: []string{l.id}, Parcels: parcels,
 		Runs: m.walks.runs(), Ended: m.walks.ended, Now: now,
 	})
+	b.writes.note(err)
 	if err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
