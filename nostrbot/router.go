@@ -40,7 +40,7 @@ func (r *router) init(b *Bot) {
 //	bot.Command("menu [CC]", "countries, or one country's operators", menu)
 //	bot.Command("buy SKU", "choose an operator", buy)
 //	bot.Command("confirm|yes|y|ok", "go ahead", confirm) // aliases
-//	bot.Command("say WORDS...", "repeat me", say)        // the rest of the line
+//	bot.Command("say WORDS...", "repeat me", say)        // all that follows, one space between words
 //	bot.Command("pay AMOUNT:int [TO:npub]", "send sats", pay)
 //
 // An argument is a word, unless a type says more: int, npub, or one of the

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/dmshop/dmshop/nostrbot/dm"
 )
 
 // ErrStopping is [Bot.Do]'s answer when the bot stops before the commit: call
@@ -38,7 +40,7 @@ func (b *Bot) handle(customer PubKey, l letter) error {
 			continue // another bot on this store moved on: look again
 		case !errors.As(err, &failure):
 			doubt = true
-			b.log.Error("store failed, trying again", "customer", customer, "message", l.id, "err", err)
+			b.log.Error("store or signer failed, trying again", "customer", customer, "message", l.id, "err", err)
 		case l.do != nil && l.giveUp == nil:
 			return failure.err // the caller decides
 		default:
@@ -126,9 +128,12 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 		replyTo = l.id
 	}
 	parcels, err := b.seal(ctx, customer, rec, m.outgoing(b.cfg.Expire), replyTo, l.id)
-	if err != nil {
+	switch {
+	case errors.Is(err, dm.ErrDraft), errors.Is(err, dm.ErrPubKey): // the author's to mend
 		b.report(ctx, m, err)
-		return &handlerError{err} // such as a reply that is not UTF-8: the author's to mend
+		return &handlerError{err}
+	case err != nil: // the signer's: as with the store, it will be back
+		return fmt.Errorf("seal: %w", err)
 	}
 	state, err := json.Marshal(rec)
 	if err != nil {

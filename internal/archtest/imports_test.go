@@ -54,6 +54,7 @@ var rules = map[string][]string{
 	"lnaddr/lnaddrtest":              {"github.com/fiatjaf/go-lnurl", "ours/lnaddr", "ours/payments/bolt11", "ours/internal/..."},
 	"payments":                       {},
 	"payments/bolt11":                {"github.com/lightningnetwork/lnd/...", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/..."},
+	"payments/lnd":                   {"ours/payments", "ours/payments/bolt11"},
 	"payments/sandbox":               {"ours/payments", "ours/payments/bolt11", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/..."},
 	"payments/paymentstest":          {"ours/payments", "ours/payments/bolt11", "github.com/stretchr/testify/...", "pgregory.net/rapid"},
 	"payments/order/sandbox":         {"ours/payments"},
