@@ -54,6 +54,8 @@ var rules = map[string][]string{
 	"lnaddr/lnaddrtest":              {"github.com/fiatjaf/go-lnurl", "ours/lnaddr", "ours/payments/bolt11", "ours/internal/..."},
 	"payments":                       {},
 	"payments/bolt11":                {"github.com/lightningnetwork/lnd/...", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/..."},
+	"payments/btcpay":                {"ours/payments", "ours/payments/bolt11"},
+	"payments/btcpay/btcpaytest":     {"ours/payments", "ours/payments/bolt11", "ours/payments/paymentstest"},
 	"payments/lnd":                   {"ours/payments", "ours/payments/bolt11"},
 	"payments/sandbox":               {"ours/payments", "ours/payments/bolt11", "github.com/btcsuite/btcd/...", "github.com/decred/dcrd/..."},
 	"payments/paymentstest":          {"ours/payments", "ours/payments/bolt11", "github.com/stretchr/testify/...", "pgregory.net/rapid"},
@@ -74,6 +76,9 @@ var rules = map[string][]string{
 	"internal/eventjson":             {"github.com/nbd-wtf/go-nostr", "github.com/mailru/easyjson/..."},
 	"internal/devrelay":              {"github.com/nbd-wtf/go-nostr/...", "github.com/coder/websocket"},
 	"internal/safedial/safedialtest": {"golang.org/x/net/...", "github.com/stretchr/testify/..."},
+	"internal/greenfield":            {"github.com/getkin/kin-openapi/..."},
+	"internal/lntest":                {"github.com/btcsuite/btcd/...", "github.com/stretchr/testify/...", "go.uber.org/goleak"},
+	"internal/lntest/builddaemons":   {"ours/internal/lntest"},
 	"internal/safedial/devca":        {},
 	"internal/safedial":              {"golang.org/x/net/..."},
 	"internal/lntest":                {"github.com/btcsuite/btcd/...", "github.com/stretchr/testify/...", "go.uber.org/goleak"},
@@ -133,7 +138,7 @@ func TestImports_NothingUnaskedFor(t *testing.T) {
 		"github.com/charmbracelet":            "",
 		"github.com/fiatjaf/khatru":           "",
 	}
-	kits := []string{"testing", "github.com/stretchr/testify", "pgregory.net/rapid"}
+	kits := []string{"testing", "github.com/stretchr/testify", "pgregory.net/rapid", "github.com/getkin/kin-openapi"}
 	under := func(dep, root string) bool { return dep == root || strings.HasPrefix(dep, root+"/") }
 	for _, p := range list(t) {
 		path := p.path()
