@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -74,7 +77,7 @@ func newStore(t testing.TB, change ...func(*opened)) *store {
 			StoreID: btcpaytest.StoreID, APIKey: btcpaytest.APIKey, Network: bolt11.Regtest,
 			WebhookSecrets: []btcpay.WebhookSecret{"new", "old"}, RefundAtAnyFee: true,
 		},
-		clock: newClock(time.Now()),
+		clock: &clock{},
 	}
 	for _, c := range change {
 		c(&o)
@@ -90,8 +93,17 @@ func newStore(t testing.TB, change ...func(*opened)) *store {
 	if o.options.Resolve == nil {
 		o.options.Resolve = s.resolve
 	}
-	if !o.options.Legacy {
-		o.options.Inspect = checked(t)
+	check, also := checked(t), o.options.Inspect
+	if o.options.Legacy { // the files are those of 2.4
+		check = nil
+	}
+	o.options.Inspect = func(e btcpaytest.Exchange) {
+		if check != nil {
+			check(e)
+		}
+		if also != nil {
+			also(e)
+		}
 	}
 	s.server = btcpaytest.New(o.options)
 	s.server.Set(func(now *btcpaytest.Settings) { now.Processor, now.AtOnce = true, true })
@@ -167,6 +179,24 @@ func (s *store) look(t testing.TB, id string) payments.Invoice {
 	return inv
 }
 
+// raw is a request that package btcpay does not make.
+func (s *store) raw(t testing.TB, method, path, body string) (status int, answer string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, s.server.URL()+path, strings.NewReader(body))
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "token "+btcpaytest.APIKey)
+	r.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(r)
+	require.NoError(t, err)
+	defer http.DefaultClient.CloseIdleConnections()
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	require.NoError(t, err)
+	return res.StatusCode, string(text)
+}
+
+const storePath = "/api/v1/stores/" + btcpaytest.StoreID
+
 // requireOutcome wants an error of that kind and outcome.
 func requireOutcome(t testing.TB, err, kind error, outcome payments.Outcome) *payments.Error {
 	t.Helper()
@@ -183,8 +213,6 @@ type clock struct {
 	ahead time.Duration
 	stand time.Time // where it stands still
 }
-
-func newClock(time.Time) *clock { return &clock{} }
 
 func standing(at time.Time) *clock { return &clock{stand: at} }
 

@@ -51,8 +51,11 @@ func (s *Server) failing(next http.Handler) http.Handler {
 		}
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		if !f.Ask {
+		switch {
+		case !f.Ask:
 			next.ServeHTTP(httptest.NewRecorder(), r)
+		case s.options.Inspect != nil:
+			s.options.Inspect(Exchange{Method: r.Method, URL: r.URL.String(), Header: r.Header, Body: body})
 		}
 		if f.At != nil {
 			f.At()

@@ -38,7 +38,8 @@ type Options struct {
 	Resolve func(ctx context.Context, destination string, amount payments.Msat) (bolt11 string, err error)
 	// Legacy speaks as versions before 2.0 do.
 	Legacy bool
-	// Inspect sees each request with its answer, and each webhook.
+	// Inspect sees each request with the double's own answer, and each
+	// webhook. A request that a [Fault] lost has no Status.
 	Inspect func(Exchange)
 	// Retries is how long the server waits before it sends a webhook again;
 	// nil means BTCPay's: 10 s, a minute, six times ten minutes.
@@ -107,7 +108,7 @@ func New(o Options) *Server {
 	}
 	s := &Server{options: o, client: &http.Client{Transport: &http.Transport{}}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	s.http = httptest.NewServer(s.inspected(s.failing(s.routes())))
+	s.http = httptest.NewServer(s.failing(s.inspected(s.routes())))
 	s.work.Go(s.watch)
 	return s
 }
