@@ -54,7 +54,10 @@ func (c *Checker) Check(ctx context.Context, e Exchange) error {
 	}
 	out.SetBodyBytes(e.Answer)
 	err = openapi3filter.ValidateResponse(ctx, out)
-	if err != nil && !(undocumented[e.Status] && route.Operation.Responses.Status(e.Status) == nil) {
+	if unnamed := route.Operation.Responses.Status(e.Status) == nil; unnamed && undocumented[e.Status] {
+		return nil
+	}
+	if err != nil {
 		return fmt.Errorf("greenfield: answer %d to %s %s: %w\n%s", e.Status, e.Method, e.URL, err, e.Answer)
 	}
 	return nil

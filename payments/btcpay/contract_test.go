@@ -24,13 +24,8 @@ func TestProvider(t *testing.T) {
 				s := newStore(t, version, func(o *opened) { o.clock = standing(time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)) })
 				return paymentstest.Shop{
 					Provider: s.Wallet, Network: bolt11.Regtest, Advance: s.clock.Advance,
-					Pay: func(t *testing.T, invoice string) { s.pay(t, invoice) },
-					Webhook: func(t *testing.T, id string, at time.Time) (http.Header, []byte) {
-						e := btcpaytest.Event{Type: "InvoiceSettled", Invoice: id, At: at}
-						r, err := e.Request("https://shop.example/hook", "old")
-						require.NoError(t, err)
-						return r.Header, e.Body()
-					},
+					Pay:     func(t *testing.T, invoice string) { s.pay(t, invoice) },
+					Webhook: signed,
 				}
 			})
 		})
@@ -54,4 +49,13 @@ func TestPayer(t *testing.T) {
 			})
 		})
 	}
+}
+
+// signed is a webhook about an invoice.
+func signed(t *testing.T, id string, at time.Time) (http.Header, []byte) {
+	t.Helper()
+	e := btcpaytest.Event{Type: "InvoiceSettled", Invoice: id, At: at}
+	r, err := e.Request("https://shop.example/hook", "old")
+	require.NoError(t, err)
+	return r.Header, e.Body()
 }

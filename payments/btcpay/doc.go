@@ -84,6 +84,8 @@
 // payout has no fee limit and does not tell its fee. Each refund to an address
 // leaves a pull payment in the store; archive old ones, and their Keys are
 // forgotten. BTCPay tries a payout that failed again; cancel it there to end it.
+// A server before 2.0 can show a payout as cancelled that a person cancelled in
+// the very moment in which it was paid: ask the node before you refund again.
 //
 // # Verified
 //

@@ -1,6 +1,8 @@
 package btcpay_test
 
 import (
+	"fmt"
+	"net/http"
 	"testing"
 	"time"
 
@@ -77,7 +79,7 @@ func TestCreate_LostQuestionArrivesLate(t *testing.T) {
 	asked := make(chan string, 9)
 	s := newStore(t, func(o *opened) {
 		o.options.Inspect = func(e btcpaytest.Exchange) {
-			if e.Method == "POST" {
+			if e.Method == http.MethodPost {
 				asked <- string(e.Body)
 			}
 		}
@@ -221,4 +223,18 @@ func TestCreate_OtherNetwork(t *testing.T) {
 		require.ErrorIs(t, err, payments.ErrNetwork)
 		require.Zero(t, inv)
 	}
+}
+
+// A BOLT 11 invoice over another amount than was asked for is not handed out.
+func TestCreate_OtherAmount(t *testing.T) {
+	t.Parallel()
+	s := newStore(t)
+	other := s.invoice(t, price+payments.Sat)
+	s.server.Fail(btcpaytest.Fault{
+		Method: "GET", Path: "/payment-methods", Status: 200, Body: fmt.Sprintf(`[{"paymentMethodId":"BTC-LN","destination":%q}]`, other),
+	})
+	inv, err := s.CreateInvoice(t.Context(), charge("order"))
+	requireOutcome(t, err, payments.ErrRejected, payments.Applied)
+	require.ErrorContains(t, err, "amount")
+	require.Zero(t, inv)
 }

@@ -149,10 +149,9 @@ func TestTrap6_PaidAfterExpiry(t *testing.T) {
 	require.NotContains(t, events, "InvoiceSettled")
 }
 
-// stubborn answers a webhook with one status until it is told otherwise.
+// stubborn is what an endpoint got that always answers the same.
 type stubborn struct {
 	mu         sync.Mutex
-	status     int
 	deliveries []string
 }
 

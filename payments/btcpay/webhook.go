@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	signatureHeader = "BTCPay-Sig"
+	signatureHeader = "Btcpay-Sig" // as http.Header spells BTCPay-Sig
 	signaturePrefix = "sha256="
 )
 

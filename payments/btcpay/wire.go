@@ -96,18 +96,11 @@ func (m invoiceMessage) ours() (metadata, bool) {
 	return d, err == nil && d.OrderID != "" && d.Attempt != ""
 }
 
-// methodMessage is InvoicePaymentMethodDataModel; PaymentMethod is the id's
-// name before 2.0.
+// methodMessage is InvoicePaymentMethodDataModel.
 type methodMessage struct {
-	PaymentMethodID string           `json:"paymentMethodId"`
-	PaymentMethod   string           `json:"paymentMethod"`
-	Destination     string           `json:"destination"`
-	Activated       *bool            `json:"activated"`
-	Payments        []paymentMessage `json:"payments"`
-}
-
-func (m methodMessage) isLightning() bool {
-	return isLightning(m.PaymentMethodID) || isLightning(m.PaymentMethod)
+	Destination string           `json:"destination"`
+	Activated   *bool            `json:"activated"`
+	Payments    []paymentMessage `json:"payments"`
 }
 
 type paymentMessage struct {
@@ -126,7 +119,7 @@ func readMethods(text []byte) (ln methodMessage, asleep bool, err error) {
 	for _, one := range all {
 		var name struct {
 			PaymentMethodID string `json:"paymentMethodId"`
-			PaymentMethod   string `json:"paymentMethod"`
+			PaymentMethod   string `json:"paymentMethod"` // before 2.0
 		}
 		if json.Unmarshal(one, &name) != nil || !isLightning(name.PaymentMethodID) && !isLightning(name.PaymentMethod) {
 			continue

@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -46,9 +47,7 @@ func methodsJSON(t testing.TB, change map[string]any) string {
 }
 
 func changed(m, change map[string]any) string {
-	for k, v := range change {
-		m[k] = v
-	}
+	maps.Copy(m, change)
 	text, _ := json.Marshal(m) // of plain values: cannot fail
 	return string(text)
 }
