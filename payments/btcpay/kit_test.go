@@ -195,6 +195,26 @@ func (s *store) raw(t testing.TB, method, path, body string) (status int, answer
 	return res.StatusCode, string(text)
 }
 
+// posts counts the requests that change something, by the end of their path.
+func posts(counts *sync.Map) func(*opened) {
+	return func(o *opened) {
+		o.options.Inspect = func(e btcpaytest.Exchange) {
+			if e.Method == http.MethodPost && e.Event == "" {
+				n, _ := counts.LoadOrStore(e.URL[strings.LastIndex(e.URL, "/"):], new(atomic.Int32))
+				n.(*atomic.Int32).Add(1)
+			}
+		}
+	}
+}
+
+func posted(counts *sync.Map, path string) int {
+	n, ok := counts.Load(path)
+	if !ok {
+		return 0
+	}
+	return int(n.(*atomic.Int32).Load())
+}
+
 const storePath = "/api/v1/stores/" + btcpaytest.StoreID
 
 // requireOutcome wants an error of that kind and outcome.

@@ -3,6 +3,7 @@ package btcpay_test
 import (
 	"encoding/hex"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -141,6 +142,27 @@ func TestPay_Failed(t *testing.T) {
 	s.server.Fail(btcpaytest.Fault{Method: "POST", Path: payPath, Ask: true, Status: 400, Body: noRoute})
 	_, err := s.Pay(t.Context(), r)
 	requireOutcome(t, err, payments.ErrNoRoute, payments.NotApplied)
+}
+
+// What is paid, or on its way, is not sent again, whatever the node would make
+// of it; and an answer alone does not make a payment fail.
+func TestPay_AsksBeforeItSends(t *testing.T) {
+	t.Parallel()
+	var counts sync.Map
+	s := newStore(t, posts(&counts))
+	r := s.request(t)
+	for range 3 {
+		p, err := s.Pay(t.Context(), r)
+		require.NoError(t, err)
+		require.Equal(t, payments.PaySucceeded, p.State)
+	}
+	require.Equal(t, 1, posted(&counts, "/pay"))
+
+	r = s.request(t)
+	failed := fmt.Sprintf(`{"status":"Failed","paymentHash":%q}`, hashOf(t, r.Bolt11))
+	s.server.Fail(btcpaytest.Fault{Method: "POST", Path: payPath, Ask: true, Status: 200, Body: failed})
+	_, err := s.Pay(t.Context(), r)
+	requireOutcome(t, err, payments.ErrUnavailable, payments.OutcomeUnknown)
 }
 
 // 202: the payment goes on. So does BTCPay's.

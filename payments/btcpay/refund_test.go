@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -137,6 +138,19 @@ func TestRefund_AnswerLost(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What was claimed is not claimed again, whatever BTCPay would make of it.
+func TestRefund_AsksBeforeItClaims(t *testing.T) {
+	t.Parallel()
+	var counts sync.Map
+	s := newStore(t, posts(&counts))
+	attempt := s.prepare(t, refund("order"))
+	for range 3 {
+		_, err := s.ExecuteRefund(t.Context(), attempt)
+		require.NoError(t, err)
+	}
+	require.Equal(t, 1, posted(&counts, "/payouts"))
 }
 
 // Nobody can tell what became of a claim while BTCPay cannot be asked.
