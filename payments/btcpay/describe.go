@@ -10,9 +10,10 @@ import (
 )
 
 // Describe implements payments.Describer. BTCPay does not tell its network: the
-// one of the Config is what each invoice is held against. Whether the API key
-// allows to pay and to refund is found with requests that BTCPay cannot but
-// refuse.
+// one of the Config is what each invoice is held against. CanRefund tells that
+// refunds to addresses work; refunds to invoices need CanPay alone. Whether the
+// API key allows to pay and to refund is found with requests that BTCPay cannot
+// but refuse.
 func (w *Wallet) Describe(ctx context.Context) (payments.Info, error) {
 	const op = "describe"
 	body, err := w.get(ctx, "/api/v1/server/info")

@@ -39,10 +39,12 @@ type sentMessage struct {
 // its way is what Pay returns. That the node itself pays a hash only once is
 // its own virtue; see the package comment.
 //
-// A failure is told only after the look-up by hash said so: ErrNoRoute or
-// ErrRejected. Whatever else goes wrong once BTCPay has been asked to pay is
-// ErrUnavailable or ErrRejected with an unknown outcome, also BTCPay's
-// generic-error and any 5xx, which can follow upon a payment that went out.
+// A failure is told only after the look-up by hash said so, or after BTCPay's
+// word that there is no route, when the node knows of no such payment. Whatever
+// else goes wrong, the outcome is unknown: BTCPay's generic-error and any 5xx
+// can follow upon a payment that went out, and when the node cannot even be
+// asked, an earlier call may have paid. Calling again with the same invoice is
+// safe.
 func (w *Wallet) Pay(ctx context.Context, r payments.PayRequest) (payments.Payment, error) {
 	const op = "pay"
 	inv, err := w.readable(r)
