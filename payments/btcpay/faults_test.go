@@ -39,7 +39,7 @@ func TestRandomFaults(t *testing.T) {
 			t.Parallel()
 			seed := uint64(time.Now().UnixNano())
 			t.Logf("seed %d", seed)
-			r := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // of faults
+			r := rand.New(rand.NewPCG(seed, 0))
 			s := newStore(t, version)
 			before := balance(t, s.customer)
 			const orders = 40
