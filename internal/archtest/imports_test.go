@@ -81,8 +81,6 @@ var rules = map[string][]string{
 	"internal/lntest/builddaemons":   {"ours/internal/lntest"},
 	"internal/safedial/devca":        {},
 	"internal/safedial":              {"golang.org/x/net/..."},
-	"internal/lntest":                {"github.com/btcsuite/btcd/...", "github.com/stretchr/testify/...", "go.uber.org/goleak"},
-	"internal/lntest/builddaemons":   {"ours/internal/lntest"},
 }
 
 func allowed(imported string, rule []string) bool {
