@@ -5,7 +5,9 @@ package nostrbot
 // since. What the mailbox commits next for one of them is all there is, and is
 // sent without being read back.
 //
-// Who commits past the mailbox (see [Bot.Send]) announces it, or a reply could
+// Every commit is announced, so that a sender which leaves meanwhile claims to
+// know nothing: it may have sent what that commit brought, or not seen it. One
+// past the mailbox (see [Bot.Send]) ends what is known, too, or a reply could
 // overtake what was committed earlier. Where several processes share a Store
 // that is a [Claimer], nothing is ever known.
 //
@@ -13,7 +15,7 @@ package nostrbot
 type emptied struct {
 	shared    bool
 	customers map[PubKey]struct{}
-	outside   map[PubKey]int // commits past the mailbox that are under way
+	commits   map[PubKey]int // that are under way
 }
 
 // maxEmptied bounds the memory; who does not fit costs one question more.
@@ -21,12 +23,12 @@ const maxEmptied = 16384
 
 func (e *emptied) init(b *Bot) {
 	_, e.shared = b.store.(Claimer)
-	e.customers, e.outside = map[PubKey]struct{}{}, map[PubKey]int{}
+	e.customers, e.commits = map[PubKey]struct{}{}, map[PubKey]int{}
 }
 
 // put is for a sender that leaves: it sent all that the Store held.
 func (e *emptied) put(customer PubKey) {
-	if e.shared || e.outside[customer] > 0 {
+	if e.shared || e.commits[customer] > 0 {
 		return
 	}
 	if len(e.customers) >= maxEmptied {
@@ -45,18 +47,20 @@ func (e *emptied) take(customer PubKey) bool {
 	return ok
 }
 
-// past announces a commit past the mailbox. end is called when it is over, and
-// when a sender was kicked for it.
-func (o *outbox) past(customer PubKey) (end func()) {
+// committing announces a commit, by the mailbox or past it. end is called when
+// it is over, and when a sender was kicked for it.
+func (o *outbox) committing(customer PubKey, past bool) (end func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.empty.take(customer)
-	o.empty.outside[customer]++
+	if past {
+		o.empty.take(customer)
+	}
+	o.empty.commits[customer]++
 	return func() {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if o.empty.outside[customer]--; o.empty.outside[customer] == 0 {
-			delete(o.empty.outside, customer)
+		if o.empty.commits[customer]--; o.empty.commits[customer] == 0 {
+			delete(o.empty.commits, customer)
 		}
 	}
 }

@@ -17,7 +17,7 @@ func TestEmptied_KnowsWhatOneProcessCan(t *testing.T) {
 	require.False(t, o.empty.take(alice), "what is under way is not sent yet")
 
 	o.empty.put(alice)
-	first, second := o.past(alice), o.past(alice)
+	first, second := o.committing(alice, true), o.committing(alice, true)
 	require.False(t, o.empty.take(alice))
 	first()
 	o.empty.put(alice) // a sender left while the second is not committed
@@ -25,7 +25,15 @@ func TestEmptied_KnowsWhatOneProcessCan(t *testing.T) {
 	second()
 	o.empty.put(alice)
 	require.True(t, o.empty.take(alice))
-	require.Empty(t, o.empty.outside)
+	require.Empty(t, o.empty.commits)
+
+	o.empty.put(alice)
+	end := o.committing(alice, false)
+	require.True(t, o.empty.take(alice), "what the mailbox brings is all there is")
+	o.empty.put(alice) // a sender that may have read what was committed
+	require.False(t, o.empty.take(alice))
+	end()
+	require.Empty(t, o.empty.commits)
 
 	for i := range 2 * maxEmptied {
 		o.empty.put(PubKey{3, byte(i), byte(i >> 8), byte(i >> 16)})

@@ -64,7 +64,7 @@ func (b *Bot) Send(ctx context.Context, to PubKey, text, key string, opts ...Sen
 	if err := o.check(); err != nil {
 		return fmt.Errorf("nostrbot: send: %w", err)
 	}
-	defer b.outbox.past(to)()
+	defer b.outbox.committing(to, true)()
 	err := b.send(ctx, to, o, "send:"+key)
 	b.outbox.kick(to) // also if it was done before, or seemed to fail: a commit may have gone through
 	if err != nil {

@@ -139,6 +139,7 @@ func (b *Bot) turn(customer PubKey, l letter, giveUp bool) error {
 	if err != nil {
 		return &handlerError{fmt.Errorf("save conversation: %w", err)}
 	}
+	defer b.outbox.committing(customer, false)()
 	err = b.store.Commit(ctx, Batch{
 		Customer: customer, Rev: conv.Rev, State: state, Done: []string{l.id}, Parcels: parcels,
 		Runs: m.walks.runs(), Ended: m.walks.ended, Now: now,
