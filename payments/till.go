@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/dmshop/dmshop/internal/keylock"
 )
 
 // TillOptions are the settings of a [Till]. The zero value is ready to use.
@@ -57,7 +59,7 @@ type Till struct {
 	options TillOptions
 	owner   string // of claims
 	handler func(context.Context, Change) error
-	keys    keyLocks
+	keys    keylock.Locks
 
 	mu      sync.Mutex
 	running bool

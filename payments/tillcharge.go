@@ -45,7 +45,7 @@ func (t *Till) ChargeHold(ctx context.Context, c HoldCharge) (Invoice, error) {
 }
 
 func (t *Till) charge(ctx context.Context, c Charge, hash Hash, create func(context.Context) (Invoice, error)) (Invoice, error) {
-	unlock, err := t.keys.lock(ctx, c.Key)
+	unlock, err := t.keys.Lock(ctx, c.Key)
 	if err != nil {
 		return Invoice{}, chargeError(ErrUnavailable, NotApplied, err)
 	}

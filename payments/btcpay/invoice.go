@@ -52,7 +52,7 @@ func (w *Wallet) CreateInvoice(ctx context.Context, c payments.Charge) (payments
 	if err != nil {
 		return payments.Invoice{}, refused(op, payments.ErrInvalid, err)
 	}
-	unlock, err := w.invoices.lock(ctx, c.Key)
+	unlock, err := w.invoices.Lock(ctx, c.Key)
 	if err != nil {
 		return payments.Invoice{}, refused(op, payments.ErrUnavailable, err)
 	}

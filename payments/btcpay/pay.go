@@ -52,7 +52,7 @@ func (w *Wallet) Pay(ctx context.Context, r payments.PayRequest) (payments.Payme
 		return payments.Payment{}, err
 	}
 	hash := payments.Hash(inv.Hash)
-	unlock, err := w.paying.lock(ctx, hash.String())
+	unlock, err := w.paying.Lock(ctx, hash.String())
 	if err != nil {
 		return payments.Payment{}, refused(op, payments.ErrUnavailable, err)
 	}

@@ -78,7 +78,7 @@ func (w *Wallet) PrepareRefund(ctx context.Context, r payments.Refund) ([]byte, 
 			return nil, err
 		}
 	}
-	unlock, err := w.refunds.lock(ctx, "key "+r.Key)
+	unlock, err := w.refunds.Lock(ctx, "key "+r.Key)
 	if err != nil {
 		return nil, refused(op, payments.ErrUnavailable, err)
 	}
@@ -225,7 +225,7 @@ func (w *Wallet) ExecuteRefund(ctx context.Context, text []byte) (payments.Payme
 	if a == nil {
 		return w.byInvoice().ExecuteRefund(ctx, text)
 	}
-	unlock, err := w.refunds.lock(ctx, "pull "+a.Pull)
+	unlock, err := w.refunds.Lock(ctx, "pull "+a.Pull)
 	if err != nil {
 		return payments.Payment{}, refused(op, payments.ErrUnavailable, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dmshop/dmshop/internal/keylock"
 	"github.com/dmshop/dmshop/payments"
 	"github.com/dmshop/dmshop/payments/bolt11"
 )
@@ -21,10 +22,10 @@ type Wallet struct {
 	network        bolt11.Network
 	payTimeout     time.Duration
 	refundAtAnyFee bool
-	paysAtOnce     atomic.Bool // CheckPayouts has passed
-	invoices       keyLocks    // by the Charge's Key
-	paying         keyLocks    // by payment hash
-	refunds        keyLocks    // by the Refund's Key, and by pull payment
+	paysAtOnce     atomic.Bool   // CheckPayouts has passed
+	invoices       keylock.Locks // by the Charge's Key
+	paying         keylock.Locks // by payment hash
+	refunds        keylock.Locks // by the Refund's Key, and by pull payment
 	client         *http.Client
 }
 

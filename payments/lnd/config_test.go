@@ -63,7 +63,7 @@ func TestSecretsDoNotShow(t *testing.T) {
 	slog.New(slog.NewTextHandler(&out, nil)).Info("x", "c", c, "m", c.Macaroon, "k", c.PreimageKey, "w", w)
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("x", "c", c, "m", c.Macaroon, "k", c.PreimageKey)
 	shown := strings.ToLower(out.String())
-	for _, secret := range []string{"the secret of it", hex.EncodeToString(macaroon)[10:30], strings.Trim(fmt.Sprint(macaroon), "[]"), " 42]", "0x2a}", "002a"} {
+	for _, secret := range []string{"the secret of it", hex.EncodeToString(macaroon)[10:30], strings.Trim(fmt.Sprintf("%d", macaroon), "[]"), " 42]", "0x2a}", "002a"} {
 		require.NotContains(t, shown, secret)
 	}
 }

@@ -62,9 +62,6 @@ func New(cfg Config) (*Client, error) {
 	return c, nil
 }
 
-// PubKey is who the bot sees.
-func (c *Client) PubKey() dm.PubKey { return c.me }
-
 // Run keeps the client connected until ctx ends.
 func (c *Client) Run(ctx context.Context) error { return c.pool.Run(ctx) }
 

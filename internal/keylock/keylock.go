@@ -1,17 +1,21 @@
-package payments
+// Package keylock lets one call at a time work on a key, within a process.
+package keylock
 
 import (
 	"context"
 	"sync"
 )
 
-// keyLocks lets one call at a time work on a key, within this process.
-type keyLocks struct {
+// Locks are locks by key. The zero value is ready; it holds memory only for keys
+// that are locked. It is safe for concurrent use.
+type Locks struct {
 	mu     sync.Mutex
 	locked map[string]chan struct{} // closed on unlock
 }
 
-func (l *keyLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
+// Lock waits until nobody else has the key, or until ctx ends: then err is its
+// error, and nothing is locked. Who waited longest has no precedence.
+func (l *Locks) Lock(ctx context.Context, key string) (unlock func(), err error) {
 	for {
 		l.mu.Lock()
 		held, taken := l.locked[key]
